@@ -1,0 +1,1 @@
+"""Cluster providers behind one Protocol: kind, k3d and an existing kubeconfig."""

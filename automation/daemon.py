@@ -1,0 +1,141 @@
+"""Background processes of ours (S3 server, Git server, image registry): started once, found again, ended by id."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from automation import wait
+from automation.errors import ConfigurationError, DeadlineExceeded, DogitopsError
+from automation.process import Environment, environment
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """A running background process. ``started`` (clock ticks since boot) tells it from a later one of its id."""
+
+    name: str
+    pid: int
+    started: int
+    address: str
+    port: int
+    argv: tuple[str, ...]
+
+    @property
+    def alive(self) -> bool:
+        """Whether this very process still runs."""
+        return _start_time(self.pid) == self.started
+
+
+def start(
+    folder: Path,
+    name: str,
+    argv: Sequence[str | Path],
+    *,
+    address: str,
+    port: int,
+    env: Environment | None = None,
+) -> Daemon:
+    """Return the daemon ``name`` listening on ``address:port``, starting it where it does not run yet.
+
+    Its record and log lie in ``folder``. A daemon that runs with other arguments is ended and started anew.
+    Raises ConfigurationError when the port is taken by someone else, DogitopsError when it ends at once.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    words = tuple(str(word) for word in argv)
+    running = find(folder, name)
+    if running is not None and running.argv == words and running.port == port and accepts(address, port):
+        return running
+    stop(folder, name)
+    if accepts(address, port):
+        raise ConfigurationError(
+            f"Port {port} on {address} is taken by another program, and {name} needs it.",
+            hint=f"End that program ('ss -ltnp sport = :{port}' names it), or choose another port in environment.yaml.",
+        )
+    log = folder / f"{name}.log"
+    with log.open("ab") as output:
+        child = subprocess.Popen(
+            words,
+            env=environment(env),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    daemon = Daemon(name, child.pid, _start_time(child.pid) or 0, address, port, words)
+    _record(folder, name).write_text(json.dumps(asdict(daemon)))
+
+    def ready() -> bool:
+        if child.poll() is not None:
+            tail = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
+            raise DogitopsError(f"{name} ended at once with code {child.returncode}:\n{tail}", hint=f"See {log}.")
+        return accepts(address, port)
+
+    try:
+        wait.until(ready, f"{name} to listen on {address}:{port}", timeout=30, interval=0.05)
+    except DeadlineExceeded:
+        stop(folder, name)
+        raise
+    return daemon
+
+
+def find(folder: Path, name: str) -> Daemon | None:
+    """Return the recorded daemon ``name`` if it still runs."""
+    try:
+        raw = json.loads(_record(folder, name).read_text())
+        daemon = Daemon(**{**raw, "argv": tuple(raw["argv"])})
+    except (FileNotFoundError, json.JSONDecodeError, TypeError, KeyError):
+        return None
+    return daemon if daemon.alive else None
+
+
+def stop(folder: Path, name: str) -> bool:
+    """End the recorded daemon ``name`` and wait for its end; return whether it ran."""
+    daemon = find(folder, name)
+    if daemon is not None:
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(daemon.pid, sign)
+                wait.until(lambda: _ended(daemon), f"{name} to end", timeout=5, interval=0.02)
+            except ProcessLookupError:
+                break
+            except DeadlineExceeded:
+                continue
+            break
+    _record(folder, name).unlink(missing_ok=True)
+    return daemon is not None
+
+
+def accepts(address: str, port: int) -> bool:
+    """Whether something accepts connections on ``address:port``."""
+    try:
+        with socket.create_connection((address, port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def _ended(daemon: Daemon) -> bool:
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(daemon.pid, os.WNOHANG)  # reap it if it is our own child
+    return not daemon.alive
+
+
+def _record(folder: Path, name: str) -> Path:
+    return folder / f"{name}.json"
+
+
+def _start_time(pid: int) -> int | None:
+    """Return the process's start in clock ticks since boot (field 22 of /proc/PID/stat); None for the dead."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
+    except (FileNotFoundError, ProcessLookupError, IndexError):
+        return None
+    return None if fields[0] in "ZX" else int(fields[19])

@@ -1,0 +1,1 @@
+"""Works on opentofu/: runs tofu and reads its plans."""

@@ -1,0 +1,1 @@
+"""Backups and their proof: Velero, object inventory, data ledger, evidence."""

@@ -1,0 +1,1 @@
+"""Pinned tools and images: catalogue, install, build, registry, docker engine."""
