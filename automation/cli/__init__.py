@@ -1,0 +1,74 @@
+"""The command line: parses and prints, nothing else. Each command runs one job."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+import typer
+
+from automation import __version__, report
+from automation.cli import clusters, delivery, images, infrastructure, recovery, tools
+from automation.errors import DogitopsError, Interrupted
+
+app = typer.Typer(
+    name="dogitops",
+    help="Environments described in Git, changed by pull request, and proven recoverable by drills.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        report.result(f"dogitops {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *, version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Say the version.")
+) -> None:
+    pass
+
+
+infrastructure.register(app)
+delivery.register(app)
+recovery.register(app)
+app.add_typer(clusters.app, name="cluster", rich_help_panel="Parts")
+app.add_typer(infrastructure.objectstore, name="objectstore", hidden=True)
+app.add_typer(delivery.gitops, name="gitops", rich_help_panel="Parts")
+app.add_typer(images.app, name="images", help="Images without a registry.", rich_help_panel="Machine")
+app.add_typer(tools.app, name="tools", help="The pinned tools.", rich_help_panel="Machine")
+
+
+def main() -> None:
+    """Run the command line; every error ends here, with its text, its advice and its exit code."""
+    signal.signal(signal.SIGTERM, _on_terminate)
+    try:
+        app()
+    except DogitopsError as error:
+        report.failure(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        report.failure(Interrupted("Interrupted.", hint="Run the same command again: it goes on where it stopped."))
+        sys.exit(Interrupted.exit_code)
+    except BrokenPipeError:
+        sys.exit(1)
+    except OSError as error:
+        report.failure(
+            DogitopsError(
+                f"{error.strerror}: {error.filename}" if error.filename else str(error),
+                hint="Free some disk space and run the command again." if error.errno == _NO_SPACE else None,
+            )
+        )
+        sys.exit(1)
+
+
+_NO_SPACE = 28
+
+
+def _on_terminate(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

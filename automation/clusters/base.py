@@ -1,0 +1,85 @@
+"""What every cluster provider offers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Protocol
+
+from automation.environment import OWNED_PREFIX
+from automation.errors import Refused
+
+
+@dataclass(frozen=True)
+class ClusterSpec:
+    """The cluster to make. ``mirrors`` maps file names below containerd's certs.d to their text."""
+
+    name: str
+    control_planes: int = 1
+    workers: int = 0
+    mirrors: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def nodes(self) -> int:
+        """The number of all nodes."""
+        return self.control_planes + self.workers
+
+    @property
+    def digest(self) -> str:
+        """A short digest: a cluster made from another spec is another cluster."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+
+
+class ClusterProvider(Protocol):
+    """Makes clusters and takes them away, leaving nothing."""
+
+    kind: str
+
+    def create(self, spec: ClusterSpec, kubeconfig: Path) -> None:
+        """Make the cluster and write its kubeconfig (mode 0600); nothing to do where it is there already.
+
+        A half-made cluster of the same name is removed first. Raises DogitopsError when it can't be made.
+        """
+
+    def delete(self, name: str) -> bool:
+        """Remove the cluster with all containers, volumes and networks; return whether there was one.
+
+        Raises Refused for a name without our ownership prefix.
+        """
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a cluster of this name, whole or half-made."""
+
+    def write_kubeconfig(self, name: str, path: Path) -> None:
+        """Write the cluster's kubeconfig to ``path`` (mode 0600)."""
+
+    def load_images(self, name: str, references: Sequence[str]) -> None:
+        """Put images of the local docker engine into every node."""
+
+    def nodes(self, name: str) -> list[str]:
+        """Return the names of the nodes (for docker providers: of their containers)."""
+
+    def dump(self, name: str, folder: Path) -> None:
+        """Write what helps to find out why a cluster fails into ``folder``."""
+
+
+def refuse_foreign(name: str) -> None:
+    """Raise Refused unless ``name`` carries our ownership prefix."""
+    if not name.startswith(OWNED_PREFIX):
+        raise Refused(
+            f"The cluster {name!r} does not carry the prefix {OWNED_PREFIX!r}, so it is not ours to touch.",
+            hint="Remove it with the tool that made it.",
+        )
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write ``text`` to ``path`` in one step, readable by the user alone."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = path.with_name(path.name + ".new")
+    temporary.touch(mode=0o600)
+    temporary.chmod(0o600)
+    temporary.write_text(text)
+    temporary.replace(path)

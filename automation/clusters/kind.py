@@ -1,0 +1,209 @@
+"""Clusters made by kind: containers as nodes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from automation import report, wait
+from automation.clusters.base import ClusterSpec, refuse_foreign, write_private
+from automation.errors import CommandFailed, ConfigurationError, DogitopsError
+from automation.process import run
+
+_MARKER = "/kind/dogitops-spec"  # written last: a cluster without it is half-made
+_ADMIN = "/etc/kubernetes/admin.conf"
+
+
+@dataclass(frozen=True)
+class KindProvider:
+    """Runs the ``kind`` binary with a node ``image`` of the local docker engine.
+
+    ``cni`` is ``ptp`` for our own node image, which carries no network: the plain CNI plugin is configured
+    here instead (it enforces no NetworkPolicy). Otherwise kind's own network is used.
+    """
+
+    binary: Path
+    image: str
+    cni: str | None = None
+    kind: str = "kind"
+
+    def create(self, spec: ClusterSpec, kubeconfig: Path) -> None:
+        """Make the cluster; see :class:`automation.clusters.base.ClusterProvider`."""
+        refuse_foreign(spec.name)
+        if self.exists(spec.name):
+            made_from = self._marker(spec.name)
+            if made_from == spec.digest and self._all_run(spec.name):
+                self.write_kubeconfig(spec.name, kubeconfig)
+                report.note(f"cluster {spec.name} is there already")
+                return
+            if made_from not in {None, spec.digest}:
+                raise ConfigurationError(
+                    f"A cluster {spec.name} exists, made from another description.",
+                    hint="Delete it first ('dogitops cluster delete ENVIRONMENT'), or plan and apply the change.",
+                )
+            report.note(f"removing the half-made cluster {spec.name}")
+            self.delete(spec.name)
+        mirrors = kubeconfig.parent / "certs.d"
+        for file, text in spec.mirrors:
+            target = mirrors / file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text)
+        configuration = self._configuration(spec, mirrors if spec.mirrors else None)
+        try:
+            run(
+                [
+                    self.binary, "create", "cluster", "--name", spec.name, "--image", self.image,
+                    "--kubeconfig", kubeconfig, "--config", "-",
+                ],
+                stdin=json.dumps(configuration),
+                env=self._network(spec.name),
+                timeout=600,
+                on_line=lambda line: report.doing(line.strip()),
+            )  # fmt: skip
+        except CommandFailed as error:
+            self.dump(spec.name, kubeconfig.parent / "dump")
+            self.delete(spec.name)
+            raise DogitopsError(
+                f"kind could not make the cluster {spec.name}: {error.message}",
+                hint=f"The nodes' logs are in {kubeconfig.parent / 'dump'}; 'dogitops tools doctor' checks it.",
+            ) from error
+        kubeconfig.chmod(0o600)
+        if self.cni == "ptp":
+            self._configure_ptp(spec)
+        self._wait_ready(spec)
+        run(["docker", "exec", "-i", self._control_plane(spec.name), "tee", _MARKER], stdin=spec.digest)
+
+    def delete(self, name: str) -> bool:
+        """Remove the cluster and its network."""
+        refuse_foreign(name)
+        nodes = self.nodes(name)
+        if nodes:
+            run(["docker", "rm", "-f", "-v", *nodes], timeout=120)
+        network = run(["docker", "network", "rm", name], check=False)
+        if network.returncode != 0 and "not found" not in network.text and "No such" not in network.text:
+            raise DogitopsError(
+                f"The network {name} could not be removed: {network.text.strip()}",
+                hint=f"'docker network inspect {name}' names what still uses it.",
+            )
+        return bool(nodes)
+
+    def exists(self, name: str) -> bool:
+        """Whether any node of the cluster is there, running or not."""
+        return bool(self.nodes(name))
+
+    def write_kubeconfig(self, name: str, path: Path) -> None:
+        """Write the kubeconfig that reaches the cluster from this machine."""
+        write_private(path, run([self.binary, "get", "kubeconfig", "--name", name]).stdout)
+
+    def load_images(self, name: str, references: Sequence[str]) -> None:
+        """Load images with ``kind load``."""
+        run([self.binary, "load", "docker-image", "--name", name, *references], timeout=900)
+
+    def nodes(self, name: str) -> list[str]:
+        """Return the nodes' containers, control planes first."""
+        listed = run(
+            ["docker", "ps", "-a", "--filter", f"label=io.x-k8s.kind.cluster={name}", "--format", "{{.Names}}"]
+        )
+        return sorted(listed.stdout.split(), key=lambda node: ("control-plane" not in node, node))
+
+    def dump(self, name: str, folder: Path) -> None:
+        """Write kind's export of logs; best effort, since things are failing already."""
+        if self.exists(name):
+            run([self.binary, "export", "logs", "--name", name, folder], check=False, timeout=120)
+
+    def _configuration(self, spec: ClusterSpec, mirrors: Path | None) -> dict[str, Any]:
+        mounts = (
+            [{"hostPath": str(mirrors), "containerPath": "/etc/containerd/certs.d", "readOnly": True}]
+            if mirrors
+            else []
+        )
+        roles = ["control-plane"] * spec.control_planes + ["worker"] * spec.workers
+        return {
+            "kind": "Cluster",
+            "apiVersion": "kind.x-k8s.io/v1alpha4",
+            "networking": {"disableDefaultCNI": self.cni is not None},
+            "nodes": [{"role": role, "extraMounts": mounts} for role in roles],
+        }
+
+    @staticmethod
+    def _network(name: str) -> dict[str, str]:
+        """Give each cluster its network, so that deleting the cluster can delete its network."""
+        return {"KIND_EXPERIMENTAL_DOCKER_NETWORK": name}
+
+    def _control_plane(self, name: str) -> str:
+        return self.nodes(name)[0]
+
+    def _marker(self, name: str) -> str | None:
+        nodes = self.nodes(name)
+        found = run(["docker", "exec", nodes[0], "cat", _MARKER], check=False) if nodes else None
+        return found.stdout.strip() if found is not None and found.returncode == 0 else None
+
+    def _all_run(self, name: str) -> bool:
+        listed = run(["docker", "inspect", "--format", "{{.State.Running}}", *self.nodes(name)])
+        return set(listed.stdout.split()) == {"true"}
+
+    def _kubectl(self, name: str, *arguments: str) -> str:
+        done = run(
+            ["docker", "exec", self._control_plane(name), "kubectl", "--kubeconfig", _ADMIN, *arguments], check=False
+        )
+        return done.stdout if done.returncode == 0 else ""
+
+    def _configure_ptp(self, spec: ClusterSpec) -> None:
+        """Write each node's CNI configuration for its pod range, and routes to the other nodes' ranges."""
+
+        def assigned() -> dict[str, tuple[str, str]] | None:
+            listed = json.loads(self._kubectl(spec.name, "get", "nodes", "-o", "json") or '{"items": []}')
+            found = {
+                node["metadata"]["name"]: (
+                    node["spec"].get("podCIDR", ""),
+                    next(a["address"] for a in node["status"]["addresses"] if a["type"] == "InternalIP"),
+                )
+                for node in listed["items"]
+            }
+            return found if len(found) == spec.nodes and all(cidr for cidr, _ in found.values()) else None
+
+        ranges = wait.until(assigned, "pod address ranges of all nodes", timeout=120, interval=0.3)
+        for node, (cidr, _) in ranges.items():
+            for other, (other_cidr, other_address) in ranges.items():
+                if other != node:
+                    run(["docker", "exec", node, "ip", "route", "replace", other_cidr, "via", other_address])
+            run(
+                ["docker", "exec", "-i", node, "tee", "/etc/cni/net.d/10-dogitops.conflist"],
+                stdin=json.dumps(_conflist(cidr)),
+            )
+
+    def _wait_ready(self, spec: ClusterSpec) -> None:
+        path = '{range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}'
+
+        def ready() -> bool:
+            states = self._kubectl(spec.name, "get", "nodes", "-o", f"jsonpath={path}").split()
+            return len(states) == spec.nodes and set(states) == {"True"}
+
+        wait.until(
+            ready,
+            f"all {spec.nodes} nodes of {spec.name} to be Ready",
+            timeout=180,
+            interval=0.3,
+            state=lambda: self._kubectl(spec.name, "get", "nodes", "--no-headers").strip(),
+            hint="'docker logs' of the node's container tells why; 'dogitops cluster dump' gathers all of it.",
+        )
+
+
+def _conflist(cidr: str) -> dict[str, Any]:
+    return {
+        "cniVersion": "0.4.0",
+        "name": "dogitops",
+        "plugins": [
+            {
+                "type": "ptp",
+                "ipMasq": True,
+                "ipam": {"type": "host-local", "dataDir": "/run/cni-ipam-state",
+                         "routes": [{"dst": "0.0.0.0/0"}], "ranges": [[{"subnet": cidr}]]},
+                "mtu": 1500,
+            },
+            {"type": "portmap", "capabilities": {"portMappings": True}},
+        ],
+    }  # fmt: skip

@@ -1,0 +1,36 @@
+"""Destroy: everything of an environment; its backups only when told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from automation import report
+from automation.errors import Refused
+from automation.jobs.plan import plan
+from automation.jobs.site import Site
+from automation.opentofu import plan as model
+
+_BACKUPS = "terraform_data.bucket"
+
+
+def destroy(site: Site, *, delete_backups: bool, confirm: Callable[[str], bool]) -> None:
+    """Plan the end of the environment, show it, ask, and apply that plan; end the servers.
+
+    Raises Refused when the user says no.
+    """
+    options = [] if delete_backups else [f"-exclude={_BACKUPS}"]
+    saved, parsed = plan(site, destroy=True, options=options)
+    report.result(model.render(parsed))
+    if not parsed.empty:
+        if not confirm(f"Destroy the environment {site.name}?"):
+            site.tofu.discard_plan()
+            raise Refused("Nothing was destroyed.", hint="Answer with the environment's name, or give --yes.")
+        with report.phase(f"Destroying {site.name}"):
+            site.tofu.apply(saved)
+    if site.provider.kind != "existing":
+        site.delete_cluster()  # what a half-made apply left behind, outside of the state
+    if not delete_backups:
+        report.note(f"backups stay in the bucket {site.environment.backup.bucket} (--delete-backups removes them)")
+    ended = site.down()
+    if ended:
+        report.note(f"ended: {', '.join(ended)}")

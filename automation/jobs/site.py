@@ -1,0 +1,187 @@
+"""An environment with everything around it on this machine: servers, tools, provider; each made when first used."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+
+from automation import daemon, environment, objectstore, report
+from automation.clusters.base import ClusterProvider, ClusterSpec, write_private
+from automation.clusters.existing import ExistingProvider
+from automation.clusters.k3d import K3dProvider
+from automation.clusters.kind import KindProvider
+from automation.errors import ConfigurationError, did_you_mean
+from automation.gitops import repository
+from automation.gitops.secrets import SecretSpec
+from automation.kube import Kube
+from automation.opentofu.runner import Tofu
+from automation.secret import Secret
+from automation.toolchain import engine, images, install
+from automation.workspace import Workspace
+
+PROVIDERS = ("auto", "kind", "k3d", "existing")
+_K3S_IMAGE = "docker.io/rancher/k3s:v1.34.4-k3s1"
+_MIRROR = "registry"
+
+
+class Site:
+    """The environment ``name`` of a workspace; ``provider`` overrides what environment.yaml says."""
+
+    def __init__(self, name: str, *, provider: str | None = None, workspace: Workspace | None = None) -> None:
+        self.workspace = workspace or Workspace.find()
+        self.environment = environment.load(self.workspace, name)
+        self.kept = self.workspace.of(name)
+        self._asked_provider = provider or os.environ.get("DOGITOPS_PROVIDER")
+        if self._asked_provider and self._asked_provider not in PROVIDERS:
+            raise ConfigurationError(
+                f"There is no provider {self._asked_provider!r}.{did_you_mean(self._asked_provider, PROVIDERS)}",
+                hint=f"Providers: {', '.join(PROVIDERS)}.",
+            )
+
+    @property
+    def name(self) -> str:
+        """The environment's name."""
+        return self.environment.name
+
+    @property
+    def cluster(self) -> str:
+        """The cluster's name."""
+        return self.environment.cluster.name
+
+    @property
+    def kubeconfig(self) -> Path:
+        """Where this environment's kubeconfig lies: never in the user's own."""
+        return self.kept / "kubeconfig"
+
+    @property
+    def services(self) -> Path:
+        """Where records and logs of this environment's servers lie."""
+        return self.kept / "services"
+
+    @cached_property
+    def address(self) -> str:
+        """The docker bridge's address: what our servers listen on, reached from this machine and from pods."""
+        engine.ensure_docker()
+        return engine.bridge_address()
+
+    @cached_property
+    def store(self) -> objectstore.ObjectStore:
+        """The S3 store: the local server (started where it does not run), or the endpoint that is configured."""
+        told = self.environment.objectstore
+        if told.endpoint:
+            return objectstore.ObjectStore(
+                told.endpoint,
+                told.region,
+                _from_variable(told.access_key_variable, "the S3 access key"),
+                _from_variable(told.secret_key_variable, "the S3 secret key"),
+            )
+        binary = install.path("versitygw")
+        return objectstore.serve_local(self.kept / "objectstore", binary, self.address, told.port, told.region)
+
+    @cached_property
+    def git_url(self) -> str:
+        """The address of the local Git server, which serves this repository read-only."""
+        return repository.serve(self.services, self.workspace.root, self.address, self.environment.gitops.port)
+
+    @cached_property
+    def mirror(self) -> str | None:
+        """The address of the image mirror; none where upstream registries can be reached."""
+        return images.serve_mirror(self.services, self.environment.images.port)
+
+    @cached_property
+    def provider(self) -> ClusterProvider:
+        """The cluster provider: as asked for, else the one that made the cluster, else as configured."""
+        record = self.kept / "provider"
+        made_by = record.read_text().strip() if record.exists() else None
+        asked = self._asked_provider if self._asked_provider not in {None, "auto"} else None
+        kind = asked or made_by or self.environment.cluster.provider
+        if asked and made_by and asked != made_by:
+            raise ConfigurationError(
+                f"The cluster {self.cluster} was made by {made_by}, not by {asked}.",
+                hint=f"Leave --provider out, or destroy the environment first ('dogitops destroy {self.name}').",
+            )
+        if kind == "auto":
+            kind = "k3d" if images.upstream_reachable() else "kind"
+        if kind == "existing":
+            return ExistingProvider(Path(self.environment.cluster.kubeconfig or "").expanduser())
+        engine.ensure_docker()
+        if kind == "k3d":
+            return K3dProvider(install.path("k3d"), _K3S_IMAGE)
+        image = images.node_image()
+        return KindProvider(install.path("kind"), image, engine.image_label(image, "dogitops.cni"))
+
+    @cached_property
+    def tofu(self) -> Tofu:
+        """OpenTofu in this environment's root."""
+        variables: dict[str, str | Secret] = dict(self.store.variables())
+        if self._asked_provider:
+            variables["DOGITOPS_PROVIDER"] = self._asked_provider
+        root = environment.folder(self.workspace, self.environment)
+        return Tofu(install.path("tofu"), root, self.kept, variables)
+
+    @cached_property
+    def kube(self) -> Kube:
+        """The cluster's API. Raises ConfigurationError where there is no cluster yet."""
+        if not self.kubeconfig.exists():
+            raise ConfigurationError(
+                f"The environment {self.name} has no cluster yet.",
+                hint=f"Run 'dogitops plan {self.name}' and 'dogitops apply {self.name}'.",
+            )
+        return Kube(self.kubeconfig)
+
+    def create_cluster(self) -> None:
+        """Make the cluster (nothing to do where it is there) and remember who made it."""
+        hosts = images.containerd_hosts(self.mirror) if self.mirror else {}
+        told = self.environment.cluster
+        spec = ClusterSpec(told.name, told.control_planes, told.workers, tuple(sorted(hosts.items())))
+        self.provider.create(spec, self.kubeconfig)
+        write_private(self.kept / "provider", self.provider.kind)
+
+    def delete_cluster(self) -> bool:
+        """Remove the cluster and what we remember of it; return whether there was one."""
+        there = self.provider.delete(self.cluster)
+        self.kubeconfig.unlink(missing_ok=True)
+        (self.kept / "provider").unlink(missing_ok=True)
+        self.__dict__.pop("kube", None)
+        return there
+
+    def secrets(self) -> list[SecretSpec]:
+        """Return the Secrets to seed, with values from their declared sources.
+
+        Generated values are kept outside the cluster, so that they survive its loss.
+        """
+        specs = []
+        for declared in self.environment.secrets:
+            data: dict[str, Secret] = {}
+            for key, source in declared.keys.items():
+                if source.variable:
+                    data[key] = _from_variable(source.variable, f"{declared.namespace}/{declared.name} {key}")
+                elif source.generate:
+                    file = self.kept / "secrets" / f"{declared.namespace}.{declared.name}.{key}"
+                    data[key] = Secret.kept_in(file, source.generate)
+                else:
+                    data[key] = self.store.aws_credentials()
+            specs.append(SecretSpec(namespace=declared.namespace, name=declared.name, data=data))
+        return specs
+
+    def up(self) -> None:
+        """Start this environment's servers where they do not run (after a reboot, for example)."""
+        report.note(f"S3 server at {self.store.endpoint}")
+        report.note(f"Git server at {self.git_url}")
+        if self.mirror:
+            report.note(f"image mirror at {self.mirror}")
+
+    def down(self) -> list[str]:
+        """End this environment's servers; return the names of those that ran. Their data stays."""
+        ended = [name for name in (repository.SERVER, _MIRROR) if daemon.stop(self.services, name)]
+        if objectstore.stop_local(self.kept / "objectstore"):
+            ended.append(objectstore.SERVER)
+        return ended
+
+
+def _from_variable(variable: str, what: str) -> Secret:
+    value = os.environ.get(variable)
+    if not value:
+        raise ConfigurationError(f"The variable {variable} is not set; it holds {what}.", hint=f"Set {variable}.")
+    return Secret(value)

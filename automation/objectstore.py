@@ -1,0 +1,144 @@
+"""The S3-compatible store that holds OpenTofu's state and the backups, and its local stand-in, versitygw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from automation import daemon
+from automation.errors import ConfigurationError, DogitopsError, Refused
+from automation.secret import Secret
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+SERVER = "objectstore"
+
+
+@dataclass(frozen=True)
+class ObjectStore:
+    """An S3 endpoint with the keys to it."""
+
+    endpoint: str
+    region: str
+    access_key: Secret
+    secret_key: Secret
+
+    def client(self) -> S3Client:
+        """Return a boto3 client that speaks to S3-compatibles (no extra checksums, path style)."""
+        import boto3  # noqa: PLC0415 - 0.3 s to import
+        from botocore.config import Config  # noqa: PLC0415
+
+        return boto3.client(
+            "s3",
+            endpoint_url=self.endpoint,
+            region_name=self.region,
+            aws_access_key_id=self.access_key.reveal(),
+            aws_secret_access_key=self.secret_key.reveal(),
+            config=Config(
+                connect_timeout=5,
+                read_timeout=30,
+                retries={"max_attempts": 3, "mode": "standard"},
+                s3={"addressing_style": "path"},
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+            ),
+        )
+
+    def ensure_bucket(self, bucket: str) -> bool:
+        """Make the bucket where there is none; return whether it was made."""
+        with _reached(self.endpoint):
+            client = self.client()
+            if any(found.get("Name") == bucket for found in client.list_buckets().get("Buckets", [])):
+                return False
+            client.create_bucket(Bucket=bucket)
+        return True
+
+    def delete_bucket(self, bucket: str, *, with_objects: bool) -> bool:
+        """Remove the bucket; return whether there was one. Raises Refused while it holds objects we may not delete."""
+        with _reached(self.endpoint):
+            client = self.client()
+            if not any(found.get("Name") == bucket for found in client.list_buckets().get("Buckets", [])):
+                return False
+            for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+                keys = [{"Key": item["Key"]} for item in page.get("Contents", []) if "Key" in item]
+                if keys and not with_objects:
+                    raise Refused(
+                        f"The bucket {bucket} still holds objects, so it is kept.",
+                        hint="Destroy with --delete-backups if the backups may go too.",
+                    )
+                for key in keys:
+                    client.delete_object(Bucket=bucket, Key=key["Key"])
+            client.delete_bucket(Bucket=bucket)
+        return True
+
+    def variables(self) -> dict[str, str | Secret]:
+        """Return the environment variables with which OpenTofu's S3 backend finds this store."""
+        return {
+            "AWS_ENDPOINT_URL_S3": self.endpoint,
+            "AWS_REGION": self.region,
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+        }
+
+    def aws_credentials(self) -> Secret:
+        """Return the keys as an AWS credentials file, the form that Velero's plugin reads."""
+        return Secret(
+            "[default]\n"
+            f"aws_access_key_id={self.access_key.reveal()}\n"
+            f"aws_secret_access_key={self.secret_key.reveal()}\n"
+        )
+
+
+def serve_local(folder: Path, binary: Path, address: str, port: int, region: str) -> ObjectStore:
+    """Start the local S3 server over ``folder`` where it does not run yet, and return it.
+
+    It listens on ``address`` alone (the docker bridge), so that this machine and its clusters reach it.
+    The keys are made once and kept in ``folder``.
+    """
+    access_key = Secret.kept_in(folder / "access-key", 20)
+    secret_key = Secret.kept_in(folder / "secret-key", 40)
+    data = folder / "data"
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    daemon.start(
+        folder,
+        SERVER,
+        [binary, "--port", f"{address}:{port}", "--region", region, "posix", data],
+        address=address,
+        port=port,
+        env={"ROOT_ACCESS_KEY": access_key, "ROOT_SECRET_KEY": secret_key},
+    )
+    return ObjectStore(f"http://{address}:{port}", region, access_key, secret_key)
+
+
+def stop_local(folder: Path) -> bool:
+    """End the local S3 server; its data stays."""
+    return daemon.stop(folder, SERVER)
+
+
+class _reached:  # noqa: N801 - reads as a clause
+    """Turn boto3's errors into ours."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.endpoint = endpoint
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+        if isinstance(error, ClientError):
+            code = error.response.get("Error", {}).get("Code", "")
+            if code in {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"}:
+                raise ConfigurationError(
+                    f"The S3 server {self.endpoint} refuses the keys ({code}).",
+                    hint="Check the access key and the secret key of this environment.",
+                ) from error
+            raise DogitopsError(f"The S3 server {self.endpoint} answered: {error}") from error
+        if isinstance(error, BotoCoreError):
+            raise DogitopsError(
+                f"The S3 server {self.endpoint} can't be reached: {error}",
+                hint="Start it ('dogitops up ENVIRONMENT' for the local one), or check the endpoint.",
+            ) from error

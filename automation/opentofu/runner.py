@@ -1,0 +1,219 @@
+"""Runs the ``tofu`` binary in an environment's root and keeps the saved plan with what it was made from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from automation import report
+from automation.errors import CommandFailed, ConfigurationError, DogitopsError
+from automation.process import Completed, Environment, run
+from automation.secret import masked
+
+_LOCK_PATIENCE = "20s"
+_CHANGES = 2  # exit code of `tofu plan -detailed-exitcode` for a plan with changes
+
+
+@dataclass(frozen=True)
+class SavedPlan:
+    """A plan file with the digests of the file and of the configuration that it was made from."""
+
+    path: Path
+    manifest: dict[str, Any]
+
+    @property
+    def is_destroy(self) -> bool:
+        """Whether the plan destroys the environment."""
+        return bool(self.manifest["destroy"])
+
+
+class Tofu:
+    """OpenTofu in the folder ``root``; plans, data and the provider cache lie in ``kept``, outside of Git."""
+
+    def __init__(self, binary: Path, root: Path, kept: Path, variables: Environment) -> None:
+        self.binary = binary
+        self.root = root
+        self.kept = kept
+        self._variables = {
+            **variables,
+            "TF_DATA_DIR": str(kept / "terraform"),
+            "TF_IN_AUTOMATION": "1",
+            "TF_INPUT": "0",
+            "CHECKPOINT_DISABLE": "1",
+            "DOGITOPS_ROOT": str(root.parents[2]),
+            "PATH": f"{self._own_command()}:{os.environ.get('PATH', '')}",
+        }
+
+    @property
+    def plan_path(self) -> Path:
+        """Where the saved plan lies."""
+        return self.kept / "plans" / "environment.tfplan"
+
+    def init(self) -> None:
+        """Prepare the backend and the providers; needed once, and quick when done before."""
+        lock = self.root / ".terraform.lock.hcl"
+        locked = ["-lockfile=readonly"] if lock.exists() else []
+        self._tofu(["init", "-input=false", "-no-color", "-reconfigure", *locked], timeout=300)
+
+    def plan(self, options: Sequence[str] = (), *, destroy: bool = False) -> tuple[SavedPlan, dict[str, Any]]:
+        """Make a plan, save it, and return it with its JSON document (``tofu show -json``)."""
+        self.discard_plan()
+        self.plan_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        done = self._tofu(
+            [
+                "plan", "-input=false", "-no-color", "-detailed-exitcode", f"-lock-timeout={_LOCK_PATIENCE}",
+                f"-out={self.plan_path}", *(["-destroy"] if destroy else []), *options,
+            ],
+            allowed=(0, _CHANGES),
+            timeout=1800,
+        )  # fmt: skip
+        self.plan_path.chmod(0o600)
+        manifest = {
+            "plan": _digest(self.plan_path),
+            "configuration": self.configuration_digest(),
+            "destroy": destroy,
+            "changes": done.returncode == _CHANGES,
+        }
+        self._manifest_path.write_text(json.dumps(manifest))
+        return SavedPlan(self.plan_path, manifest), self.show(self.plan_path)
+
+    def show(self, plan: Path) -> dict[str, Any]:
+        """Return the JSON document of a saved plan."""
+        document: dict[str, Any] = json.loads(self._tofu(["show", "-json", "-no-color", str(plan)]).stdout)
+        return document
+
+    def saved_plan(self, environment: str) -> SavedPlan:
+        """Return the saved plan, checked: the file is whole, and the configuration is what it was made from."""
+        try:
+            manifest = json.loads(self._manifest_path.read_text())
+            digest = _digest(self.plan_path)
+        except (FileNotFoundError, json.JSONDecodeError) as error:
+            raise ConfigurationError(
+                f"There is no saved plan for {environment}.", hint=f"Run 'dogitops plan {environment}' and read it."
+            ) from error
+        if digest != manifest["plan"]:
+            raise DogitopsError(
+                f"The saved plan for {environment} is not the file that was planned.",
+                hint=f"Something changed it. Run 'dogitops plan {environment}' again.",
+            )
+        if self.configuration_digest() != manifest["configuration"]:
+            raise DogitopsError(
+                f"The configuration of {environment} has changed since the plan was made.",
+                hint=f"Run 'dogitops plan {environment}' again, and read the new plan.",
+            )
+        return SavedPlan(self.plan_path, manifest)
+
+    def apply(self, plan: SavedPlan) -> None:
+        """Apply exactly this saved plan, and discard it: a plan is applied once."""
+        try:
+            self._tofu(
+                ["apply", "-input=false", "-no-color", f"-lock-timeout={_LOCK_PATIENCE}", str(plan.path)],
+                timeout=3600,
+            )
+        finally:
+            self.discard_plan()
+
+    def discard_plan(self) -> None:
+        """Remove the saved plan."""
+        self.plan_path.unlink(missing_ok=True)
+        self._manifest_path.unlink(missing_ok=True)
+
+    def outputs(self) -> dict[str, Any]:
+        """Return the outputs that are not sensitive."""
+        raw = json.loads(self._tofu(["output", "-json", "-no-color"]).stdout)
+        return {name: item["value"] for name, item in raw.items() if not item["sensitive"]}
+
+    def resources(self) -> list[str]:
+        """Return the addresses of all resources in the state; none where there is no state yet."""
+        done = self._tofu(["state", "list"], allowed=(0, 1))
+        return done.stdout.split() if done.returncode == 0 else []
+
+    def unlock(self, lock: str) -> None:
+        """Remove the state lock ``lock`` (its id is in the error that named it)."""
+        self._tofu(["force-unlock", "-force", lock])
+
+    def configuration_digest(self) -> str:
+        """Return a digest of all files that a plan is made from."""
+        whole = hashlib.sha256()
+        for file in sorted(
+            [*self.root.glob("*.tf"), *self.root.glob("*.yaml"), *self.root.glob(".terraform.lock.hcl")]
+        ):
+            whole.update(f"{file.name}\0{_digest(file)}\0".encode())
+        return whole.hexdigest()
+
+    def _own_command(self) -> Path:
+        """Return a folder with a ``dogitops`` that is this very program, for the roots' provisioners."""
+        folder = self.kept / "bin"
+        folder.mkdir(parents=True, exist_ok=True)
+        script = folder / "dogitops"
+        text = f'#!/bin/sh\nexec "{sys.executable}" -m automation "$@"\n'
+        if not script.exists() or script.read_text() != text:
+            script.write_text(text)
+            script.chmod(0o755)
+        return folder
+
+    @property
+    def _manifest_path(self) -> Path:
+        return self.plan_path.with_suffix(".json")
+
+    def _tofu(self, arguments: Sequence[str], *, allowed: Sequence[int] = (0,), timeout: float = 120) -> Completed:
+        done = run(
+            [self.binary, *arguments],
+            cwd=self.root,
+            env=self._variables,
+            timeout=timeout,
+            check=False,
+            on_line=_show if arguments[0] in {"apply", "plan"} else None,
+        )
+        if done.returncode not in allowed:
+            raise self._explained(arguments[0], done)
+        return done
+
+    def _explained(self, command: str, done: Completed) -> DogitopsError:
+        text = re.sub(r"[╷│╵]", "", masked(done.stderr or done.stdout)).strip()
+        if "Error acquiring the state lock" in text:
+            lock = re.search(r"ID:\s+(\S+)", text)
+            who = re.search(r"Who:\s+(\S+)", text)
+            when = re.search(r"Created:\s+(.+)", text)
+            return DogitopsError(
+                f"The state is locked by {who[1] if who else 'another run'}"
+                f"{f' since {when[1].strip()}' if when else ''}.",
+                hint="Wait for that run to end. If it died, remove its lock: "
+                f"'dogitops unlock {self.root.name} {lock[1] if lock else 'LOCK-ID'}'.",
+            )
+        if "Saved plan is stale" in text:
+            return DogitopsError(
+                "The saved plan is stale: the state has changed since it was made.",
+                hint=f"Run 'dogitops plan {self.root.name}' again, and read the new plan.",
+            )
+        if re.search(r"connection refused|dial tcp|no such host|RequestError: send request failed", text) and (
+            command in {"init", "plan"} and "S3" in text
+        ):
+            return DogitopsError(
+                f"The S3 server that holds the state of {self.root.name} can't be reached.\n{_tail(text)}",
+                hint="Check the endpoint and that the server runs.",
+            )
+        return CommandFailed(["tofu", command], done.returncode, text)
+
+
+def _show(line: str) -> None:
+    text = line.strip()
+    if text.startswith(("terraform_data.", "module.", "digitalocean_")) and "local-exec" not in text:
+        report.note(text)
+    elif text:
+        report.doing(re.sub(r"^.*\(local-exec\): ", "", text))
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _tail(text: str) -> str:
+    return "\n".join(text.splitlines()[-6:])

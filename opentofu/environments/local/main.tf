@@ -1,0 +1,47 @@
+# The local environment: a cluster and the bucket for its backups, made by dogitops itself.
+# Only the built-in provider is used, so that `tofu init` downloads nothing.
+
+locals {
+  environment = yamldecode(file("${path.module}/environment.yaml"))
+}
+
+resource "terraform_data" "bucket" {
+  input = local.environment.backup.bucket
+
+  provisioner "local-exec" {
+    command = "dogitops objectstore create \"$ENVIRONMENT\" \"$BUCKET\""
+    environment = {
+      ENVIRONMENT = basename(abspath(path.module))
+      BUCKET      = self.input
+    }
+  }
+
+  provisioner "local-exec" {
+    when    = destroy
+    command = "dogitops objectstore delete \"$ENVIRONMENT\" \"$BUCKET\""
+    environment = {
+      ENVIRONMENT = basename(abspath(path.module))
+      BUCKET      = self.input
+    }
+  }
+}
+
+resource "terraform_data" "cluster" {
+  input            = local.environment.cluster
+  triggers_replace = [local.environment.cluster]
+
+  provisioner "local-exec" {
+    command = "dogitops cluster create \"$ENVIRONMENT\""
+    environment = {
+      ENVIRONMENT = basename(abspath(path.module))
+    }
+  }
+
+  provisioner "local-exec" {
+    when    = destroy
+    command = "dogitops cluster delete \"$ENVIRONMENT\" --yes"
+    environment = {
+      ENVIRONMENT = basename(abspath(path.module))
+    }
+  }
+}
