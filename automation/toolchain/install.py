@@ -14,6 +14,7 @@ from automation.toolchain.cache import Cache, Damaged, Entry, Key, Source
 from automation.toolchain.catalogue import Catalogue
 from automation.toolchain.golang import Go
 
+_REGISTRY = "https://registry-1.docker.io"
 _WORTH_SAYING = 20  # seconds of building that are announced before they begin
 
 
@@ -96,6 +97,23 @@ class Installer:
                 entries[name] = self._install(name, lambda text: bar.update(task, description=report_text(text)))
                 bar.advance(task, wanted[name].seconds)
         return entries
+
+    def needed(self) -> tuple[str, ...]:
+        """Return the tools that environment local needs here: those for images only where none can be had."""
+        if release.reachable(_REGISTRY):
+            return self.catalogue.needed_for("local")
+        return self.catalogue.needed_for("local", "images")
+
+    def state(self, name: str, *, thorough: bool = False) -> tuple[str, Entry | None]:
+        """Return ``installed``, ``missing`` or what is damaged, and the entry where it is installed.
+
+        ``thorough`` compares every file's hash, not only its size and time.
+        """
+        try:
+            entry = self.cache.find(self.key(name), thorough=thorough)
+        except Damaged as damage:
+            return f"damaged: {damage}", None
+        return ("installed" if entry else "missing"), entry
 
     def module_folder(self, name: str) -> Path:
         """Return the verified folder of the tool's Go module."""
