@@ -116,8 +116,9 @@ def stop(folder: Path, name: str) -> bool:
 def accepts(address: str, port: int) -> bool:
     """Whether something accepts connections on ``address:port``."""
     try:
-        with socket.create_connection((address, port), timeout=1):
-            return True
+        with socket.create_connection((address, port), timeout=1) as connection:
+            # On loopback a connection to a free port can meet itself.
+            return bool(connection.getsockname() != connection.getpeername())
     except OSError:
         return False
 
@@ -125,7 +126,8 @@ def accepts(address: str, port: int) -> bool:
 def _ended(daemon: Daemon) -> bool:
     with contextlib.suppress(ChildProcessError):
         os.waitpid(daemon.pid, os.WNOHANG)  # reap it if it is our own child
-    return not daemon.alive
+    # The kernel may close a dead process's sockets a moment later.
+    return not daemon.alive and not accepts(daemon.address, daemon.port)
 
 
 def _record(folder: Path, name: str) -> Path:

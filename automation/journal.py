@@ -21,8 +21,11 @@ class Journal:
     every phase must be safe to repeat. A torn last line (a kill while writing) is ignored.
     """
 
-    def __init__(self, path: Path, *, kind: str, key: dict[str, Any]) -> None:
-        """Open the journal of ``kind`` (such as ``drill``) for the run identified by ``key``."""
+    def __init__(self, path: Path, *, kind: str, key: dict[str, Any], replace_other: bool = False) -> None:
+        """Open the journal of ``kind`` (such as ``drill``) for the run identified by ``key``.
+
+        A journal of another run is an error, or is given up with ``replace_other``.
+        """
         self.path = path
         self.kind = kind
         self.key = key
@@ -30,6 +33,8 @@ class Journal:
         lines = self._read()
         if lines and lines[0].get("kind") == kind and lines[0].get("key") == key:
             self._done = {line["phase"]: line for line in lines[1:] if "phase" in line}
+        elif lines and replace_other:
+            self.clear()
         elif lines:
             raise ConfigurationError(
                 f"An unfinished {lines[0].get('kind')} with other options is recorded in {path}.",

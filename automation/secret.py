@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 MASK: Final = "***"
 _MIN_MASKED_LENGTH: Final = 6  # shorter values would blank out ordinary words
@@ -37,6 +37,9 @@ class Secret:
 
     def __repr__(self) -> str:
         return f"Secret({MASK})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is never pickled")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and secrets.compare_digest(self._value.encode(), other._value.encode())

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import pickle
+import stat
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from automation.secret import Secret, masked
+
+
+@given(st.text(alphabet=st.characters(min_codepoint=33, max_codepoint=126), min_size=6, max_size=40))
+def test_no_form_of_printing_shows_the_value(value: str) -> None:
+    if value in {"Secret(***)", "Secret"}:
+        return
+    secret = Secret(value)
+    shown = f"{secret} {secret!r} {[secret]} {({'k': secret})}"
+    assert value not in shown.replace("Secret(***)", "").replace("***", "") or set(value) <= set("[]{}'k: ")
+    assert value not in masked(f"before {value} after").replace("***", "") or value in "before  after"
+
+
+def test_each_line_of_a_multi_line_secret_is_masked() -> None:
+    Secret("-----BEGIN-----\nabcdefgh\nijklmnop\n")
+    assert masked("x ijklmnop y abcdefgh") == "x *** y ***"
+
+
+def test_a_longer_secret_that_contains_a_shorter_one_goes_first() -> None:
+    Secret("alphabet")
+    Secret("alphabet-soup-tureen")
+    assert masked("alphabet-soup-tureen") == "***"
+
+
+def test_kept_secrets_stay_the_same_and_are_private(tmp_path: Path) -> None:
+    path = tmp_path / "keys" / "one"
+    first = Secret.kept_in(path, 24)
+    assert Secret.kept_in(path, 24) == first
+    assert len(first.reveal()) == 24
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_equality_is_by_value() -> None:
+    assert Secret("same-value") == Secret("same-value")
+    assert Secret("same-value") != Secret("other-value")
+    assert Secret("same-value") != "same-value"
+
+
+def test_pickling_is_impossible_by_accident() -> None:
+    secret = Secret("pickled-value")
+    try:
+        dumped = pickle.dumps(secret)
+    except TypeError:
+        return
+    assert b"pickled-value" not in dumped
