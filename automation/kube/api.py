@@ -68,7 +68,7 @@ class Api:
         accept: str = JSON,
         patience: float = _PATIENCE,
     ) -> Any:
-        """Send one request and return its JSON answer (text where it is not JSON).
+        """Send one request and return its JSON answer (text where ``accept`` asks for no JSON).
 
         Connection errors, 429 and 5xx are tried again for ``patience`` seconds: pass 0 for what must not
         be repeated. Raises KubernetesError.
@@ -157,6 +157,8 @@ class Api:
         except (HTTPError, OSError) as error:
             raise _unreachable(self.host, str(error)) from error
         text = raw.decode(errors="replace")
+        if JSON not in accept:
+            return text
         try:
             return json.loads(text)
         except json.JSONDecodeError:

@@ -224,6 +224,13 @@ class Kube:
         """
         return self._api.execute(namespace, pod, argv, container=container, stdin=stdin, timeout=timeout)
 
+    def logs(self, namespace: str, pod: str, *, container: str | None = None, lines: int = 500) -> str:
+        """Return the last ``lines`` that a pod's container wrote."""
+        query = [("tailLines", str(lines)), *([("container", container)] if container else [])]
+        return str(
+            self._api.request("GET", f"/api/v1/namespaces/{namespace}/pods/{pod}/log", query=query, accept="*/*")
+        )
+
     def wait_for_pods(
         self,
         namespace: str,
