@@ -38,7 +38,7 @@ def install(
 
 @app.command(name="list")
 def list_() -> None:
-    """Show every tool: its version, what it is for, where it came from."""
+    """Show every tool: its version, its state in the cache, where it came from."""
     from automation.toolchain.install import Installer  # noqa: PLC0415
 
     installer = Installer.default()
@@ -47,8 +47,8 @@ def list_() -> None:
         state, entry = installer.state(name)
         source = {"build": "built", "release": "release"}[entry.source] if entry else ""
         size = f"{entry.size / 1e6:,.0f} MB" if entry else ""
-        rows.append([name, tool.version, state, source, size, ", ".join(tool.needed_for), tool.purpose])
-    report.table("Tools", ["tool", "version", "state", "source", "size", "needed for", "purpose"], rows)
+        rows.append([name, tool.version, state, source, size, ", ".join(tool.needed_for)])
+    report.table("Tools", ["tool", "version", "state", "source", "size", "needed for"], rows)
 
 
 @app.command()

@@ -92,13 +92,13 @@ def _run(
     env: dict[str, str] | None = None,
 ) -> process.Completed:
     settings = {
-        **go.settings,
         "CGO_ENABLED": "0",
         "GOARCH": arch(),
         "GOFLAGS": "-buildvcs=false",
         "GOOS": "linux",
         "GOTOOLCHAIN": "local",
         "GOWORK": "off",
+        **go.settings,
         **(env or {}),
     }
     try:

@@ -101,7 +101,8 @@ class Cache:
         """
         with told(key.tool, self.root):
             self._remove_leftovers(key.tool)
-            partial = self.root / key.tool / f".partial-{key.version}-{key.digest}"
+            # Never the same name twice: a compiler that outlived its killed parent may still write into the old one.
+            partial = self.root / key.tool / f".partial-{key.version}-{time.time_ns()}"
             partial.mkdir(parents=True)
             try:
                 began = time.monotonic()
@@ -118,7 +119,7 @@ class Cache:
                 (partial / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
                 folder = self.folder(key)
                 if folder.exists():  # a damaged one: moved aside first, as a folder can't be replaced in one step
-                    folder.rename(partial.with_name(f".partial-damaged-{time.time_ns()}"))
+                    folder.rename(partial.with_name(f"{partial.name}-damaged"))
                 partial.rename(folder)
             finally:
                 self._remove_leftovers(key.tool)

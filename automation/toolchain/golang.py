@@ -65,7 +65,11 @@ def _own(wanted: GoToolchain, cache: Path, found: str) -> Go:
         if entry is None:
             report.note(f"{found}: installing Go {wanted.version} into {cache}")
             entry = shelf.put(key, lambda into: _install(wanted, into))
-    settings = {"GOMODCACHE": str(cache / "go-modules"), "GOCACHE": str(cache / "go-build")}
+    settings = {
+        "GOMODCACHE": str(cache / "go-modules"),
+        "GOCACHE": str(cache / "go-build"),
+        "GOFLAGS": "-buildvcs=false -modcacherw",  # so that deleting the cache folder needs no chmod
+    }
     return Go(entry.binaries["go/bin/go"], wanted.version, settings)
 
 
