@@ -107,7 +107,8 @@ def stop(folder: Path, name: str) -> bool:
             except ProcessLookupError:
                 break
             except DeadlineExceeded:
-                continue
+                if daemon.alive:
+                    continue
             break
     _record(folder, name).unlink(missing_ok=True)
     return daemon is not None

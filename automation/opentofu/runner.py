@@ -41,12 +41,14 @@ class Tofu:
         self.binary = binary
         self.root = root
         self.kept = kept
+        kept.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._variables = {
             **variables,
             "TF_DATA_DIR": str(kept / "terraform"),
             "TF_IN_AUTOMATION": "1",
             "TF_INPUT": "0",
             "CHECKPOINT_DISABLE": "1",
+            "TF_CLI_CONFIG_FILE": str(self._cli_configuration()),
             "DOGITOPS_ROOT": str(root.parents[2]),
             "PATH": f"{self._own_command()}:{os.environ.get('PATH', '')}",
         }
@@ -147,6 +149,17 @@ class Tofu:
         ):
             whole.update(f"{file.name}\0{_digest(file)}\0".encode())
         return whole.hexdigest()
+
+    def _cli_configuration(self) -> Path:
+        """Return the user's CLI configuration file, or an empty one: a missing file's warning would spoil JSON."""
+        named = os.environ.get("TF_CLI_CONFIG_FILE") or os.environ.get("TERRAFORM_CONFIG")
+        candidates = [Path(named)] if named else [Path.home() / ".tofurc", Path.home() / ".terraformrc"]
+        for file in candidates:
+            if file.is_file():
+                return file
+        empty = self.kept / "tofurc"
+        empty.touch()
+        return empty
 
     def _own_command(self) -> Path:
         """Return a folder with a ``dogitops`` that is this very program, for the roots' provisioners."""

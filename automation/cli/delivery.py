@@ -1,0 +1,95 @@
+"""bootstrap, status, up, down, and the parts of GitOps."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from automation import report
+from automation.cli.infrastructure import Environment
+
+gitops = typer.Typer(help="Argo CD and what it reads.", no_args_is_help=True)
+_PANEL = "Delivery"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command(rich_help_panel=_PANEL)(bootstrap)
+    app.command(rich_help_panel=_PANEL)(status)
+    app.command(rich_help_panel=_PANEL)(up)
+    app.command(rich_help_panel=_PANEL)(down)
+
+
+def bootstrap(environment: Environment) -> None:
+    """Install Argo CD and let it build the cluster from Git."""
+    from automation.gitops import argocd  # noqa: PLC0415
+    from automation.jobs import bootstrap as job  # noqa: PLC0415
+    from automation.jobs.site import Site  # noqa: PLC0415
+
+    site = Site(environment)
+    job.bootstrap(site)
+    _show(argocd.applications(site.kube))
+
+
+def status(environment: Environment) -> None:
+    """Show the cluster, its applications, its backups and the newest drill."""
+    from automation.jobs import status as job  # noqa: PLC0415
+    from automation.jobs.site import Site  # noqa: PLC0415
+
+    lines = job.status(Site(environment))
+    rows = [["ok" if line.good else "!!", line.subject, line.state] for line in lines]
+    report.table(f"Environment {environment}", ["", "what", "state"], rows)
+    if not all(line.good for line in lines):
+        raise typer.Exit(1)
+
+
+def up(environment: Environment) -> None:
+    """Start the servers around a local environment (after a reboot, for example)."""
+    from automation.jobs.site import Site  # noqa: PLC0415
+
+    with report.phase(f"Starting the servers of {environment}"):
+        Site(environment).up()
+
+
+def down(environment: Environment) -> None:
+    """End the servers around a local environment; their data stays."""
+    from automation.jobs.site import Site  # noqa: PLC0415
+
+    ended = Site(environment).down()
+    report.say(f"Ended: {', '.join(ended) or 'nothing ran'}.")
+
+
+@gitops.command()
+def pause(environment: Environment) -> None:
+    """Hold back Argo CD's automation of the applications."""
+    from automation.gitops import argocd  # noqa: PLC0415
+    from automation.jobs.site import Site  # noqa: PLC0415
+
+    argocd.pause_apps(Site(environment).kube)
+    report.say("The applications are paused; the platform still follows Git.")
+
+
+@gitops.command()
+def resume(environment: Environment) -> None:
+    """Give the applications back to Argo CD and wait for them."""
+    from automation.jobs.restore import resume as job  # noqa: PLC0415
+    from automation.jobs.site import Site  # noqa: PLC0415
+
+    job(Site(environment))
+
+
+@gitops.command()
+def vendor(
+    *, check: Annotated[bool, typer.Option(help="Only say whether the files are what they must be.")] = False
+) -> None:
+    """Write the upstream manifests at their pinned versions into gitops/."""
+    from automation.jobs import vendor as job  # noqa: PLC0415
+
+    for line in job.vendor(check=check):
+        report.say(line)
+
+
+def _show(applications: list) -> None:  # type: ignore[type-arg]
+    rows = [[a.name, a.sync, a.health] for a in applications]
+    report.table("Applications", ["application", "sync", "health"], rows)

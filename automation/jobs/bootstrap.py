@@ -1,0 +1,85 @@
+"""Bootstrap: from an empty cluster to every application Synced and Healthy, from Git alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from automation import report
+from automation.errors import Interrupted
+from automation.gitops import argocd, endpoints, repository, secrets
+from automation.jobs.site import Site
+from automation.journal import Journal
+from automation.toolchain import images, install
+
+SYNC_PATIENCE = 900.0  # seconds; images are pulled within it
+
+
+def bootstrap(site: Site, *, apps: str = "enabled") -> None:
+    """Install Argo CD, hand it ``gitops/`` and wait until every application is Synced and Healthy.
+
+    With ``apps="paused"`` the applications of the apps zone are made but not synced: a restore comes first.
+    Finished phases are journalled for this very cluster, so a killed bootstrap goes on where it stopped.
+    """
+    if site.mirror:
+        with report.phase("Making the images that can't be pulled here"):
+            images.ensure(*images.for_local())
+    with report.phase("Starting the servers around the cluster"):
+        site.up()
+    warn_of_uncommitted(site)
+    namespace = site.kube.get("v1", "Namespace", "kube-system") or {}
+    identity = namespace.get("metadata", {}).get("uid", "")
+    journal = Journal(
+        site.kept / "journals" / "bootstrap.jsonl", kind="bootstrap", key={"cluster": identity}, replace_other=True
+    )
+    with advice(f"dogitops bootstrap {site.name}", f"dogitops destroy {site.name}"):
+        with report.phase("Telling the cluster where the servers are"):
+            site.kube.apply_all(
+                endpoints.endpoints(site.address, site.environment.gitops.port, site.environment.objectstore.port)
+            )
+        with report.phase("Seeding the secrets that the first sync needs"):
+            for line in secrets.seed(site.kube, site.secrets()):
+                report.note(str(line))
+        with report.phase("Installing Argo CD"):
+            journal.once("install", lambda: install_argocd(site, apps))
+        with report.phase("Handing the repository to Argo CD"):
+            journal.once("hand over", lambda: argocd.hand_over(site.kube, site.workspace.root, site.name))
+        with report.phase("Waiting until every application is Synced and Healthy"):
+            expected = site.environment.gitops.applications
+            if apps == "paused":
+                argocd.wait_until_synced(site.kube, platform(site), timeout=SYNC_PATIENCE)
+            else:
+                argocd.resume_apps(site.kube)
+                argocd.wait_until_synced(site.kube, expected or None, timeout=SYNC_PATIENCE)
+    journal.clear()
+
+
+def install_argocd(site: Site, apps: str) -> None:
+    """Install Argo CD at the version that ``gitops/platform/argocd`` pins, and wait for it."""
+    argocd.install(
+        site.kube, site.workspace.root, site.name, kustomize=install.path("kustomize"), apps_automation=apps
+    )
+
+
+def platform(site: Site) -> tuple[str, ...]:
+    """Return the applications of the platform: all but those named like a namespace in the backup's scope."""
+    return tuple(a for a in site.environment.gitops.applications if a not in site.environment.backup.namespaces)
+
+
+def warn_of_uncommitted(site: Site) -> None:
+    """Warn of changes that Argo CD will not see, because it reads commits."""
+    files = repository.uncommitted(site.workspace.root, "gitops")
+    if files:
+        report.warn(f"Argo CD reads commits, and these changes are in none: {', '.join(files[:5])}")
+
+
+@contextmanager
+def advice(resume: str, clean_up: str) -> Iterator[None]:
+    """Turn an interruption into words on how to go on and how to clean up."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise Interrupted(
+            "Interrupted; what was finished is recorded.",
+            hint=f"Go on with '{resume}', or clean up with '{clean_up}'.",
+        ) from error

@@ -1,0 +1,42 @@
+"""Status: what an environment is like right now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from automation.errors import DogitopsError
+from automation.gitops import argocd, repository
+from automation.jobs.site import Site
+from automation.recovery import evidence, velero
+
+
+@dataclass(frozen=True)
+class Line:
+    """One fact: what it is about, its state, and whether that is as it should be."""
+
+    subject: str
+    state: str
+    good: bool
+
+
+def status(site: Site) -> list[Line]:
+    """Return the state of the cluster, its applications, its backups and the newest evidence."""
+    lines = []
+    if not site.kubeconfig.exists() or not site.provider.exists(site.cluster):
+        return [Line("cluster", f"{site.cluster} does not exist", good=False)]
+    nodes = site.provider.nodes(site.cluster)
+    lines.append(Line("cluster", f"{site.cluster} ({site.provider.kind}, {len(nodes)} nodes)", good=True))
+    site.up()
+    try:
+        for application in argocd.applications(site.kube):
+            good = (application.sync, application.health) == ("Synced", "Healthy")
+            lines.append(Line(f"application {application.name}", f"{application.sync}, {application.health}", good))
+        backups = velero.known_backups(site.kube)
+        lines.append(Line("backups", ", ".join(backups) or "none", bool(backups)))
+    except DogitopsError as error:
+        lines.append(Line("cluster API", error.message, good=False))
+    newest = evidence.newest(site.kept / "evidence")
+    told = f"{newest.verdict}, {newest.finished}" if newest else "no drill yet"
+    lines.append(Line("newest drill", told, newest is not None and newest.verdict == "passed"))
+    lines.append(Line("commit", repository.head(site.workspace.root)[:12], good=True))
+    return lines
