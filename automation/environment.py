@@ -61,7 +61,6 @@ class GitOps(_Strict):
 
     path: str
     port: Port = 7481
-    applications: tuple[Name, ...] = ()
 
 
 class Images(_Strict):

@@ -45,8 +45,8 @@ def restore(
     from automation.jobs import restore as job  # noqa: PLC0415
     from automation.jobs.site import Site  # noqa: PLC0415
 
-    warnings = job.restore(Site(environment), backup=backup)
-    report.say(f"Restored from {backup}{f', with {len(warnings)} warnings' if warnings else ''}.")
+    done = job.restore(Site(environment), backup=backup)
+    report.say(f"Restored {done.items} objects and {len(done.volumes)} volumes from {backup}.")
 
 
 def drill(

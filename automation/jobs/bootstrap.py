@@ -43,27 +43,31 @@ def bootstrap(site: Site, *, apps: str = "enabled") -> None:
         with report.phase("Installing Argo CD"):
             journal.once("install", lambda: install_argocd(site, apps))
         with report.phase("Handing the repository to Argo CD"):
-            journal.once("hand over", lambda: argocd.hand_over(site.kube, site.workspace.root, site.name))
+            journal.once(
+                "hand over",
+                lambda: argocd.hand_over(
+                    site.kube, site.workspace.root, site.name, path=site.environment.gitops.path
+                ),
+            )
         with report.phase("Waiting until every application is Synced and Healthy"):
-            expected = site.environment.gitops.applications
-            if apps == "paused":
-                argocd.wait_until_synced(site.kube, platform(site), timeout=SYNC_PATIENCE)
-            else:
+            argocd.wait_until_synced(site.kube, timeout=SYNC_PATIENCE, progress=report.doing)
+            if apps == "enabled":
                 argocd.resume_apps(site.kube)
-                argocd.wait_until_synced(site.kube, expected or None, timeout=SYNC_PATIENCE)
+                argocd.wait_until_synced(site.kube, timeout=SYNC_PATIENCE, progress=report.doing)
+            argocd.release(site.kube)
     journal.clear()
 
 
 def install_argocd(site: Site, apps: str) -> None:
     """Install Argo CD at the version that ``gitops/platform/argocd`` pins, and wait for it."""
     argocd.install(
-        site.kube, site.workspace.root, site.name, kustomize=install.path("kustomize"), apps_automation=apps
+        site.kube,
+        site.workspace.root,
+        site.name,
+        kustomize=install.path("kustomize"),
+        apps_automation=apps,
+        path=site.environment.gitops.path,
     )
-
-
-def platform(site: Site) -> tuple[str, ...]:
-    """Return the applications of the platform: all but those named like a namespace in the backup's scope."""
-    return tuple(a for a in site.environment.gitops.applications if a not in site.environment.backup.namespaces)
 
 
 def warn_of_uncommitted(site: Site) -> None:

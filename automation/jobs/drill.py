@@ -103,9 +103,7 @@ class _Run:
 
     def _start(self) -> dict[str, Any]:
         self.site.up()
-        argocd.wait_until_synced(
-            self.site.kube, self.site.environment.gitops.applications or None, timeout=SYNC_PATIENCE
-        )
+        argocd.wait_until_synced(self.site.kube, timeout=SYNC_PATIENCE, progress=report.doing)
         identity = time.strftime("%Y%m%d-%H%M%S", time.gmtime()) + "-" + uuid.uuid4().hex[:4]
         return {
             "id": identity,

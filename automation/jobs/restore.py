@@ -8,44 +8,43 @@ from automation import report
 from automation.gitops import argocd
 from automation.jobs.bootstrap import SYNC_PATIENCE
 from automation.jobs.site import Site
-from automation.recovery import velero
+from automation.jobs.backup import LOCATION_PATIENCE
+from automation.recovery import location, velero
 
 RESTORE_PATIENCE = 1800.0  # seconds
 
 
-def restore(site: Site, *, backup: str, namespaces: Sequence[str] = ()) -> tuple[str, ...]:
+def restore(site: Site, *, backup: str, namespaces: Sequence[str] = ()) -> velero.RestoreResult:
     """Restore ``backup`` with Argo CD's automation of the applications paused, then resume it.
 
     Objects that exist are left alone, so for a full restore the namespaces must be gone: see docs/restore.md.
-    Returns Velero's warnings.
     """
     site.up()
     argocd.pause_apps(site.kube)
-    warnings = restore_data(site, backup, namespaces or site.environment.backup.namespaces)
+    done = restore_data(site, backup, namespaces or site.environment.backup.namespaces)
     resume(site)
-    return warnings
+    return done
 
 
-def restore_data(site: Site, backup: str, namespaces: Sequence[str]) -> tuple[str, ...]:
+def restore_data(site: Site, backup: str, namespaces: Sequence[str]) -> velero.RestoreResult:
     """Restore the namespaces from ``backup``, with the backup location read-only meanwhile."""
     with report.phase(f"Waiting until the cluster knows the backup {backup}"):
-        velero.wait_until_available(site.kube)
-        velero.wait_until_known(site.kube, backup, timeout=300)
-    velero.set_access_mode(site.kube, "ReadOnly")
+        location.wait_until_available(site.kube, timeout=LOCATION_PATIENCE, progress=report.doing)
+        location.wait_until_known(site.kube, backup, timeout=LOCATION_PATIENCE, progress=report.doing)
+    location.set_access_mode(site.kube, "ReadOnly")
     try:
         with report.phase(f"Restoring {', '.join(namespaces)} from {backup}"):
             done = velero.restore(
                 site.kube, f"{backup}-restore", backup, namespaces, timeout=RESTORE_PATIENCE, progress=report.doing
             )
     finally:
-        velero.set_access_mode(site.kube, "ReadWrite")
-    for warning in done.warnings:
-        report.note(f"Velero warns: {warning}")
-    return tuple(done.warnings)
+        location.set_access_mode(site.kube, "ReadWrite")
+    report.note(f"{done.items} objects and {len(done.volumes)} volumes of {done.bytes:,} bytes")
+    return done
 
 
 def resume(site: Site) -> None:
     """Give the applications back to Argo CD and wait until they are Synced and Healthy."""
     with report.phase("Giving the applications back to Argo CD"):
         argocd.resume_apps(site.kube)
-        argocd.wait_until_synced(site.kube, site.environment.gitops.applications or None, timeout=SYNC_PATIENCE)
+        argocd.wait_until_synced(site.kube, timeout=SYNC_PATIENCE, progress=report.doing)

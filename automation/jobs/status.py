@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from automation.errors import DogitopsError
 from automation.gitops import argocd, repository
 from automation.jobs.site import Site
-from automation.recovery import evidence, velero
+from automation.recovery import evidence, location
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def status(site: Site) -> list[Line]:
         for application in argocd.applications(site.kube):
             good = (application.sync, application.health) == ("Synced", "Healthy")
             lines.append(Line(f"application {application.name}", f"{application.sync}, {application.health}", good))
-        backups = velero.known_backups(site.kube)
+        backups = location.known_backups(site.kube)
         lines.append(Line("backups", ", ".join(backups) or "none", bool(backups)))
     except DogitopsError as error:
         lines.append(Line("cluster API", error.message, good=False))
