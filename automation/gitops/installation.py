@@ -1,0 +1,168 @@
+"""Installing Argo CD from ``gitops/`` and handing it the repository."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from automation.errors import ConfigurationError
+from automation.gitops.endpoints import REPOSITORY_URL
+from automation.gitops.manifests import Entry, Manifest, contents, render
+from automation.kube import Kube
+from automation.secret import Secret
+
+NAMESPACE: Final = "argocd"
+API: Final = "argoproj.io/v1alpha1"
+SERVER: Final = "https://kubernetes.default.svc"
+CLUSTER_SECRET: Final = "in-cluster"  # noqa: S105 - a name
+AUTOMATION: Final = "dogitops.io/apps-automation"
+ENABLED: Final = "enabled"
+PAUSED: Final = "paused"
+ROOT: Final = "root"
+
+_APPLICATION: Final = "argocd"
+_BOOTSTRAP: Final = ("project.yaml", "root.yaml")
+
+
+def install(
+    kube: Kube,
+    root: Path,
+    environment: str,
+    *,
+    kustomize: Path,
+    apps_automation: str | None = None,
+    path: str | None = None,
+    url: str = REPOSITORY_URL,
+    revision: str = "HEAD",
+) -> None:
+    """Install Argo CD as the cluster's own folder describes it, and tell it about the cluster. Safe to repeat.
+
+    ``root`` is the repository on this machine, ``path`` the cluster's folder in it (``gitops/clusters/ENVIRONMENT``),
+    ``url`` and ``revision`` what Argo CD will read. ``apps_automation`` is ``enabled`` or ``paused`` (None: as it
+    is; enabled on a new cluster). The pods are not waited for: ``wait_until_synced`` does that.
+    """
+    manifests = render(kustomize, root / _own_entry(kustomize, root, path or folder(environment)).path)
+    first = [manifest for manifest in manifests if manifest["kind"] in {"Namespace", "Secret"}]
+    kube.apply_all(first)
+    _seed_own_secrets(kube)
+    kube.apply_all([manifest for manifest in manifests if manifest not in first])
+    kube.apply(cluster_secret(environment, url, revision, apps_automation or _automation(kube)))
+
+
+def hand_over(
+    kube: Kube,
+    root: Path,
+    environment: str,
+    *,
+    path: str | None = None,
+    url: str = REPOSITORY_URL,
+    revision: str = "HEAD",
+) -> None:
+    """Apply ``gitops/bootstrap``, filled in for this cluster: from here on Git decides. Safe to repeat."""
+    kube.apply_all(bootstrap_manifests(root, path or folder(environment), url, revision))
+
+
+def release(kube: Kube) -> int:
+    """Give up the fields that :func:`install` set, once Argo CD has set them too; return the number of objects.
+
+    Fields with two owners stay when one of them drops them, so what a later commit removes from Argo CD's own
+    manifests would stay in the cluster. Call it when the Application ``argocd`` is Synced.
+    """
+    application = kube.get(API, "Application", _APPLICATION, NAMESPACE) or {}
+    resources = application.get("status", {}).get("resources", ())
+    for resource in resources:
+        metadata = {key: resource[key] for key in ("name", "namespace") if resource.get(key)}
+        version = "/".join(filter(None, (resource.get("group"), resource["version"])))
+        kube.apply({"apiVersion": version, "kind": resource["kind"], "metadata": metadata})
+    return len(resources)
+
+
+def folder(environment: str) -> str:
+    """Return the folder, in the repository, that describes an environment's cluster."""
+    return f"gitops/clusters/{environment}"
+
+
+def bootstrap_manifests(root: Path, path: str, url: str, revision: str) -> list[Manifest]:
+    """Return what ``gitops/bootstrap`` holds, with the cluster's repository, revision and folder in it.
+
+    Raises ConfigurationError where a file is missing or ``path`` is not in the repository.
+    """
+    if not (root / path / "kustomization.yaml").is_file():
+        raise ConfigurationError(
+            f"{root / path} has no kustomization.yaml, so there is nothing to hand over.",
+            hint="Check 'gitops.path' in the environment's environment.yaml.",
+        )
+    filled: list[Manifest] = []
+    for name in _BOOTSTRAP:
+        try:
+            manifest = yaml.safe_load((root / "gitops" / "bootstrap" / name).read_text())
+        except FileNotFoundError as error:
+            raise ConfigurationError(f"{error.filename} is missing.", hint="Restore it from Git.") from error
+        spec: dict[str, Any] = manifest["spec"]
+        if manifest["kind"] == "AppProject":
+            spec["sourceRepos"] = [url]
+        else:
+            spec["source"] = {"repoURL": url, "targetRevision": revision, "path": path}
+        filled.append(manifest)
+    return filled
+
+
+def cluster_secret(environment: str, url: str, revision: str, automation: str) -> Manifest:
+    """Return the Secret by which Argo CD knows the cluster it runs in, with the facts that its Applications need."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "Opaque",
+        "metadata": {
+            "name": CLUSTER_SECRET,
+            "namespace": NAMESPACE,
+            "labels": {
+                "app.kubernetes.io/managed-by": "dogitops",
+                "argocd.argoproj.io/secret-type": "cluster",
+                "dogitops.io/environment": environment,
+            },
+            "annotations": {
+                "dogitops.io/repo-url": url,
+                "dogitops.io/revision": revision,
+                AUTOMATION: automation,
+            },
+        },
+        "stringData": {
+            "name": CLUSTER_SECRET,
+            "server": SERVER,
+            "config": json.dumps({"tlsClientConfig": {"insecure": False}}),
+        },
+    }
+
+
+def _own_entry(kustomize: Path, root: Path, path: str) -> Entry:
+    for entry in contents(kustomize, root, path):
+        if entry.application == _APPLICATION:
+            return entry
+    raise ConfigurationError(
+        f"The table of contents in {path} has no entry {_APPLICATION!r}, so there is nothing to install.",
+        hint=f"Add it to {path}/kustomization.yaml, as gitops/clusters/local does.",
+    )
+
+
+def _automation(kube: Kube) -> str:
+    found = kube.get("v1", "Secret", CLUSTER_SECRET, NAMESPACE) or {}
+    return str(found.get("metadata", {}).get("annotations", {}).get(AUTOMATION, ENABLED))
+
+
+def _seed_own_secrets(kube: Kube) -> None:
+    """Make the two keys that Argo CD's pods would otherwise wait for one another to make."""
+    redis = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "argocd-redis", "namespace": NAMESPACE},
+        "stringData": {"auth": Secret.generate(24).reveal()},
+    }
+    kube.create(redis)  # where there is one, it stays
+    own = kube.get("v1", "Secret", "argocd-secret", NAMESPACE) or {}
+    if "server.secretkey" not in (own.get("data") or {}):
+        key = Secret.generate(32).reveal()
+        kube.patch("v1", "Secret", "argocd-secret", {"stringData": {"server.secretkey": key}}, NAMESPACE)

@@ -1,0 +1,3 @@
+#!/bin/sh
+set -eu
+redis-cli CONFIG SET auto-aof-rewrite-percentage 100 >/dev/null

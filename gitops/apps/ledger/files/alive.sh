@@ -1,0 +1,3 @@
+#!/bin/sh
+# Whether an entry was written in the last $1 seconds.
+[ $(($(date +%s) - $(cat /tmp/written))) -lt "$1" ]

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+
+from automation.errors import ConfigurationError
+from automation.gitops.secrets import SecretSpec, seed
+from automation.secret import Secret
+from tests.unit.gitops.api import Api
+
+PASSWORD = Secret("correct horse battery")
+
+
+def spec(**values: Secret) -> SecretSpec:
+    return SecretSpec("ledger", "ledger-redis", values)
+
+
+def test_seeding_is_idempotent(api: Api) -> None:
+    assert [str(one) for one in seed(api.kube, [spec(password=PASSWORD)])] == ["ledger/ledger-redis created"]
+    assert api.find("Namespace", "ledger")
+    assert api.find("Secret", "ledger-redis")["data"] == {"password": "Y29ycmVjdCBob3JzZSBiYXR0ZXJ5"}
+    writes = len(api.writes)
+    assert [one.what for one in seed(api.kube, [spec(password=PASSWORD)])] == ["unchanged"]
+    assert len(api.writes) == writes
+
+
+def test_a_changed_value_is_updated_and_other_keys_stay(api: Api) -> None:
+    api.put("v1", "Namespace", "ledger")
+    api.put("v1", "Secret", "ledger-redis", "ledger", type="Opaque", data={"password": "b2xk", "other": "a2VwdA=="})
+    assert [one.what for one in seed(api.kube, [spec(password=PASSWORD)])] == ["updated"]
+    data = api.find("Secret", "ledger-redis")["data"]
+    assert data == {"password": "Y29ycmVjdCBob3JzZSBiYXR0ZXJ5", "other": "a2VwdA=="}
+
+
+def test_a_value_that_is_no_text_counts_as_another_value(api: Api) -> None:
+    api.put("v1", "Namespace", "ledger")
+    api.put("v1", "Secret", "ledger-redis", "ledger", type="Opaque", data={"password": "/////w=="})
+    assert [one.what for one in seed(api.kube, [spec(password=PASSWORD)])] == ["updated"]
+
+
+def test_another_type_is_refused(api: Api) -> None:
+    api.put("v1", "Namespace", "ledger")
+    api.put("v1", "Secret", "ledger-redis", "ledger", type="kubernetes.io/basic-auth", data={})
+    with pytest.raises(ConfigurationError, match="basic-auth"):
+        seed(api.kube, [spec(password=PASSWORD)])
+
+
+def test_values_are_shown_nowhere(api: Api) -> None:
+    seeded = seed(api.kube, [spec(password=PASSWORD)])
+    assert "battery" not in repr(seeded) + repr(spec(password=PASSWORD))
+    stored = api.find("Secret", "ledger-redis")["metadata"]
+    assert set(stored) == {"name", "namespace", "labels", "annotations"}
+    assert stored["annotations"] == {}

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from automation.errors import ChangesPending, ConfigurationError
+from automation.gitops import vendor
+from automation.toolchain import install
+
+ROOT = Path(__file__).parents[3]
+
+VELERO = """#!/bin/sh
+[ "$*" = "install --crds-only --dry-run --output yaml" ] || exit 9
+cat <<'EOF'
+apiVersion: v1
+kind: List
+items:
+- {kind: CustomResourceDefinition, metadata: {name: restores.velero.io, creationTimestamp: null}, spec: {}, status: {}}
+- {kind: CustomResourceDefinition, metadata: {name: backups.velero.io, creationTimestamp: null}, spec: {}}
+EOF
+"""
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> vendor.Sources:
+    manifests = tmp_path / "argo-cd" / "manifests"
+    manifests.mkdir(parents=True)
+    (manifests / "install.yaml").write_text(
+        "# This is an auto-generated file. DO NOT EDIT\nimage: quay.io/argoproj/argocd:v3.1.9\n"
+    )
+    velero = tmp_path / "velero"
+    velero.write_text(VELERO)
+    velero.chmod(0o755)
+    return vendor.Sources(tmp_path / "argo-cd", "3.1.9", velero, "v1.18.3")
+
+
+def test_generated_files_say_where_they_come_from(sources: vendor.Sources) -> None:
+    generated = vendor.generate(sources)
+    for path, version in ((vendor.ARGOCD, "v3.1.9"), (vendor.VELERO, "v1.18.3")):
+        header = [line for line in generated[path].splitlines() if line.startswith("#")]
+        assert any("dogitops gitops vendor" in line for line in header)
+        assert any(line.startswith("# Origin: https://github.com/") for line in header)
+        assert f"# Version: {version}" in header
+        assert "# Licence: Apache-2.0" in header
+
+
+def test_crds_come_sorted_and_without_what_a_server_writes(sources: vendor.Sources) -> None:
+    crds = list(yaml.safe_load_all(vendor.generate(sources)[vendor.VELERO]))
+    assert [crd["metadata"] for crd in crds] == [{"name": "backups.velero.io"}, {"name": "restores.velero.io"}]
+    assert all("status" not in crd for crd in crds)
+
+
+def test_write_then_check(sources: vendor.Sources, tmp_path: Path) -> None:
+    generated = vendor.generate(sources)
+    with pytest.raises(ChangesPending, match=r"upstream\.yaml"):
+        vendor.check(tmp_path, generated)
+    assert vendor.write(tmp_path, generated) == [vendor.ARGOCD, vendor.VELERO]
+    vendor.check(tmp_path, generated)
+    assert vendor.write(tmp_path, generated) == []
+    (tmp_path / vendor.VELERO).write_text("edited by hand")
+    with pytest.raises(ChangesPending, match=r"crds\.yaml"):
+        vendor.check(tmp_path, generated)
+
+
+def test_another_version_of_argo_cd_is_refused(sources: vendor.Sources) -> None:
+    with pytest.raises(ConfigurationError, match=r"another version of Argo CD than 3\.1"):
+        vendor.generate(vendor.Sources(sources.argocd, "3.1", sources.velero, "1"))
+
+
+def test_a_folder_that_is_not_argo_cd_is_refused(sources: vendor.Sources, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"no manifests/install\.yaml"):
+        vendor.generate(vendor.Sources(tmp_path, "3.1.9", sources.velero, "1"))
+
+
+def test_the_vendored_files_are_those_of_the_catalogue() -> None:
+    for path, tool in ((vendor.ARGOCD, "argocd"), (vendor.VELERO, "velero")):
+        assert f"# Version: v{install.version(tool)}\n" in (ROOT / path).read_text()[:600]
