@@ -39,10 +39,13 @@ def build(name: str, tool: Tool, into: Path, go: Go, progress: Progress) -> None
     for binary, package in recipe.packages.items():
         compiled = 0
 
-        def tell(_line: str, binary: str = binary) -> None:
+        def tell(line: str, binary: str = binary) -> None:
             nonlocal compiled
-            compiled += 1
-            progress(f"{name}: {binary}, {compiled} packages")
+            if line.startswith("go: downloading "):
+                progress(f"{name}: {line.split()[2]}")
+            else:
+                compiled += 1
+                progress(f"{name}: {binary}, {compiled} packages")
 
         progress(f"{name}: {binary}")
         _run(

@@ -58,11 +58,6 @@ def examine(installer: Installer | None = None) -> list[Check]:
     return checks
 
 
-def fit(checks: list[Check]) -> bool:
-    """Whether the local demo can run."""
-    return all(check.state != "fail" for check in checks)
-
-
 def memory(kib: dict[str, int]) -> Check:
     """Judge the machine's memory; ``kib`` is what /proc/meminfo says."""
     total, free = (kib.get(field, 0) / 2**20 for field in ("MemTotal", "MemAvailable"))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,6 @@ from typer.testing import CliRunner
 from automation.cli.tools import app
 from automation.errors import ConfigurationError
 from automation.toolchain import doctor
-from automation.toolchain.doctor import Check
 from automation.toolchain.install import Installer
 
 GIB = 2**20
@@ -20,11 +20,6 @@ GIB = 2**20
 def test_memory_is_judged(total: int, free: int, state: str) -> None:
     kib = {"MemTotal": total * GIB, "MemAvailable": free * GIB} if total else {}
     assert doctor.memory(kib).state == state
-
-
-def test_only_failures_keep_the_demo_from_running() -> None:
-    assert doctor.fit([Check("a", "ok", ""), Check("b", "note", "")])
-    assert not doctor.fit([Check("a", "ok", ""), Check("b", "fail", "")])
 
 
 def test_this_machine_is_examined_without_touching_it(
@@ -59,3 +54,14 @@ def test_the_commands_know_the_catalogue(monkeypatch: pytest.MonkeyPatch, tmp_pa
     refused = CliRunner().invoke(app, ["path", "kubctl"])
     assert isinstance(refused.exception, ConfigurationError)
     assert "Did you mean 'kubectl'" in refused.exception.message
+
+
+def test_a_machine_without_git_and_docker_cannot_run_the_demo_and_is_told_why(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DOGITOPS_CACHE", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = CliRunner().invoke(app, ["doctor"], env={"COLUMNS": "200"})
+    assert isinstance(done.exception, ConfigurationError)
+    assert done.exception.exit_code == 2
+    assert {"git", "docker client", "docker engine"} <= set(re.findall(r"git|docker \w+", done.exception.message))
