@@ -19,7 +19,7 @@ from automation.jobs import restore as restore_job
 from automation.jobs.bootstrap import SYNC_PATIENCE, advice
 from automation.jobs.site import Site
 from automation.journal import Journal
-from automation.recovery import evidence, inventory, ledger
+from automation.recovery import evidence, inventory, ledger, writes
 from automation.secret import Secret
 from automation.toolchain import install
 
@@ -76,10 +76,10 @@ class _Run:
         if self.journal.resumed:
             report.say(f"Going on after: {', '.join(self.journal.finished_phases)}")
         run = self._phase("start", "Looking at the environment", self._start)
-        known = ledger.Ledger.model_validate(
+        known = ledger.Ledger.from_json(
             self._phase("write", "Writing known data", lambda: self._write(run["id"]))
         )
-        before = inventory.Inventory.model_validate(
+        before = inventory.Inventory.from_json(
             self._phase("inventory", "Taking the inventory of all objects", self._inventory)
         )
         covered = self._phase("backup", "Backing up", lambda: self._back_up(run["backup"]))
@@ -112,26 +112,25 @@ class _Run:
             "began": time.time(),
         }
 
-    def _write(self, run: str) -> dict[str, Any]:
+    def _write(self, run: str) -> str:
         told = self.site.environment.drill
-        written = ledger.write(self.site.kube, run=run, count=told.entries, file_bytes=told.file_mib * 1024 * 1024)
+        written = ledger.write(self.site.kube, run, entries=told.entries, file_bytes=told.file_mib * 1024 * 1024)
         report.note(f"{told.entries} entries and a file of {told.file_mib} MiB")
-        return written.model_dump(mode="json")
+        return written.to_json()
 
-    def _inventory(self) -> dict[str, Any]:
-        taken = inventory.take(self.site.kube, self.namespaces, key=self.key)
+    def _inventory(self) -> str:
+        taken = inventory.take(self.site.kube, self.namespaces, key=self.key, progress=report.doing)
         report.note(f"{len(taken.objects)} objects")
-        return taken.model_dump(mode="json")
+        return taken.to_json()
 
     def _back_up(self, name: str) -> list[dict[str, Any]]:
         done = backup_job.backup(self.site, name=name)
         return [{"claim": f"{c.namespace}/{c.claim}", "bytes": c.bytes} for c in done.covered]
 
     def _wipe(self) -> dict[str, Any]:
-        last = ledger.last_write(self.site.kube) if self.site.kubeconfig.exists() else None
         disaster = time.time()
         self.site.delete_cluster()
-        return {"disaster": disaster, "last_write": last.model_dump(mode="json") if last else None}
+        return {"disaster": disaster}
 
     def _rebuild(self) -> None:
         saved, parsed = plan_job.plan(self.site, options=[f"-replace={_CLUSTER}"])
@@ -146,14 +145,15 @@ class _Run:
     def _bootstrap(self) -> None:
         bootstrap_job.bootstrap(self.site, apps="paused")
 
-    def _restore(self, backup: str) -> list[str]:
-        return list(restore_job.restore_data(self.site, backup, self.namespaces))
+    def _restore(self, backup: str) -> dict[str, Any]:
+        done = restore_job.restore_data(self.site, backup, self.namespaces)
+        return {"items": done.items, "bytes": done.bytes, "warnings": done.warnings}
 
     def _plant(self, known: ledger.Ledger) -> str:
         if self.plant_loss == "object":
             self.site.kube.delete("v1", "Service", "redis", "ledger", timeout=60)
             return "Service ledger/redis"
-        return str(ledger.plant_loss(self.site.kube, known, str(self.plant_loss)))
+        return ledger.plant_loss(self.site.kube, known, "file" if self.plant_loss == "file" else "entry")
 
     def _verify(self, known: ledger.Ledger, before: inventory.Inventory, wiped: dict[str, Any]) -> dict[str, Any]:
         data = ledger.verify(self.site.kube, known)

@@ -1,0 +1,175 @@
+"""The main job on a real cluster, in the order of a user's day: each test stands on the one before."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+import testinfra
+
+from automation import wait
+from automation.recovery import evidence
+from tests.e2e.conftest import CLUSTER, Clone
+
+pytestmark = pytest.mark.e2e
+
+
+def test_a_plan_is_shown_and_saved(clone: Clone) -> None:
+    told = clone.ok("plan", "local")
+    assert "Plan: 2 to add" in told
+    assert "+ terraform_data.cluster" in told
+    assert "dogitops apply local" in told
+    assert (clone.kept / "plans" / "environment.tfplan").stat().st_mode & 0o077 == 0
+
+
+def test_an_apply_refuses_what_was_not_planned(clone: Clone) -> None:
+    file = clone.root / "opentofu/environments/local/main.tf"
+    before = file.read_text()
+    file.write_text(before + "\n# a change after the plan\n")
+    done = clone.run("apply", "local")
+    file.write_text(before)
+    assert done.code == 1
+    assert "has changed since the plan" in done.output
+    assert "Traceback" not in done.output
+
+
+def test_the_apply_makes_exactly_what_was_planned_and_once(clone: Clone) -> None:
+    told = clone.ok("apply", "local")
+    assert re.search(rf"cluster\s+{CLUSTER}", told)
+    again = clone.run("apply", "local")
+    assert again.code == 2
+    assert "no saved plan" in again.output
+    assert "No changes" in clone.ok("plan", "local")
+
+
+def test_the_node_from_inside(clone: Clone) -> None:
+    node = testinfra.get_host(f"docker://{CLUSTER}-control-plane")
+    assert node.service("kubelet").is_running
+    assert node.service("containerd").is_running
+    assert node.file("/etc/kubernetes/admin.conf").mode == 0o600
+    assert node.socket("tcp://6443").is_listening
+    assert node.file("/etc/containerd/certs.d/quay.io/hosts.toml").contains("17482")
+
+
+def test_a_bootstrap_killed_half_way_finishes_when_started_again(clone: Clone) -> None:
+    killed = clone.kill_when(lambda line: "Handing the repository" in line, "bootstrap", "local")
+    assert killed.code == -signal.SIGKILL
+    told = clone.ok("bootstrap", "local")
+    for application in ("argocd", "velero", "ledger", "metrics-server", "local-storage"):
+        assert re.search(rf"{application}\s+Synced\s+Healthy", told), told
+
+
+def test_a_commit_reaches_the_cluster_by_sync_alone(clone: Clone) -> None:
+    file = clone.root / "gitops/apps/ledger/e2e.yaml"
+    file.write_text(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: from-a-commit\n  namespace: ledger\n"
+        "data:\n  text: carried by sync\n"
+    )
+    kustomization = clone.root / "gitops/apps/ledger/kustomization.yaml"
+    kustomization.write_text(kustomization.read_text().replace("resources:\n", "resources:\n  - e2e.yaml\n", 1))
+    clone.commit("Add a ConfigMap")
+    found = wait.until(
+        lambda: clone.kubectl("-n", "ledger", "get", "configmap", "-o", "name").count("from-a-commit"),
+        "the committed ConfigMap",
+        timeout=180,
+        interval=3,
+    )
+    assert found == 1
+
+
+def test_metrics_are_served(clone: Clone) -> None:
+    told = wait.until(
+        lambda: clone.kubectl("get", "--raw", "/apis/metrics.k8s.io/v1beta1/nodes"), "metrics", timeout=120, interval=3
+    )
+    assert json.loads(told)["items"]
+
+
+def test_a_deleted_namespace_is_restored_from_a_backup(clone: Clone) -> None:
+    clone.ok("gitops", "pause", "local")
+    clone.ok("backup", "local", "--name", "by-hand")
+    before = clone.kubectl("-n", "ledger", "get", "all,pvc,secret", "-o", "name")
+    clone.kubectl("delete", "namespace", "ledger", "--wait=true", "--timeout=100s")
+    clone.ok("restore", "local", "--backup", "by-hand")
+    after = clone.kubectl("-n", "ledger", "get", "pvc,secret,service", "-o", "name")
+    assert set(after.split()) <= set(before.split()) | {"service/redis"}
+    assert "persistentvolumeclaim/" in after
+
+
+def test_an_unknown_backup_is_named_with_the_known_ones(clone: Clone) -> None:
+    done = clone.run("restore", "local", "--backup", "by-hnd")
+    assert done.code == 2, done.output
+    assert "by-hand" in done.output
+    clone.ok("gitops", "resume", "local")
+
+
+def test_a_drill_killed_after_the_wipe_resumes_and_proves_that_nothing_was_lost(clone: Clone) -> None:
+    killed = clone.kill_when(lambda line: "Bootstrapping from Git" in line, "drill", "local", "--yes")
+    assert killed.code == -signal.SIGKILL
+    told = clone.ok("drill", "local", "--yes", timeout=1500)
+    assert "Going on after: start, write, inventory, backup, wipe" in told
+    newest = evidence.newest(clone.kept / "evidence")
+    assert newest is not None
+    assert newest.verdict == "passed"
+    assert newest.data.entries == 200
+    assert newest.data.missing == 0
+    assert newest.rto_seconds > 0
+    assert newest.coverage
+
+
+def test_the_evidence_is_signed_and_a_changed_one_is_refused(clone: Clone) -> None:
+    assert "passed" in clone.ok("evidence", "local")
+    file = max((clone.kept / "evidence").glob("*.json"), key=lambda path: path.stat().st_mtime)
+    forged = file.with_name("forged.json")
+    forged.write_text(file.read_text().replace('"passed"', '"failed"'))
+    done = clone.run("evidence", "local", "--file", str(forged))
+    forged.unlink()
+    assert done.code == 5
+
+
+def test_a_planted_loss_turns_the_drill_red(clone: Clone) -> None:
+    done = clone.run("drill", "local", "--yes", "--plant-loss", "entry", timeout=1500)
+    assert done.code == 5, done.output
+    assert "Traceback" not in done.output
+    newest = evidence.newest(clone.kept / "evidence")
+    assert newest is not None
+    assert newest.verdict == "failed"
+    assert newest.data.missing == 1
+
+
+def test_interrupted_it_says_how_to_go_on(clone: Clone) -> None:
+    stopped = clone.kill_when(
+        lambda line: "Waiting until every application" in line, "bootstrap", "local", sign=signal.SIGINT
+    )
+    assert stopped.code == 130
+    assert "dogitops bootstrap local" in stopped.output
+    assert "dogitops destroy local" in stopped.output
+
+
+def test_destroying_asks_first_and_leaves_nothing(clone: Clone) -> None:
+    refused = clone.run("destroy", "local")
+    assert refused.code == 3
+    assert containers()
+    clone.ok("destroy", "local", "--yes", "--delete-backups")
+    assert not containers()
+    assert CLUSTER not in docker("network", "ls", "--format", "{{.Name}}")
+    assert not (clone.kept / "kubeconfig").exists()
+    assert CLUSTER not in kubeconfig_of_user()
+    for record in (clone.kept / "services").glob("*.json"):
+        pytest.fail(f"{record.name} is still recorded as running")
+
+
+def containers() -> str:
+    return docker("ps", "-aq", "--filter", f"label=io.x-k8s.kind.cluster={CLUSTER}")
+
+
+def docker(*arguments: str) -> str:
+    return subprocess.run(["docker", *arguments], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def kubeconfig_of_user() -> str:
+    file = Path.home() / ".kube" / "config"
+    return file.read_text() if file.exists() else ""
