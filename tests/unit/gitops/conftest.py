@@ -36,7 +36,7 @@ def clone(tmp_path: Path) -> Path:
 def served(clone: Path) -> Iterator[str]:
     """Give the URL of the clone, served by a real server in a thread."""
     with Server(("127.0.0.1", 0), clone / ".git") as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}/repository.git"
         server.shutdown()
 
@@ -45,7 +45,7 @@ def served(clone: Path) -> Iterator[str]:
 def api(tmp_path: Path) -> Iterator[Api]:
     """Give a stand-in for a cluster's API."""
     with Api(tmp_path / "kubeconfig") as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.shutdown()
 

@@ -55,7 +55,7 @@ def test_a_linked_worktree_is_served_at_its_own_head(clone: Path, tmp_path: Path
     git(tmp_path / "side", "commit", "--quiet", "--allow-empty", "-m", "Aside")
     folder = Path(git(tmp_path / "side", "rev-parse", "--absolute-git-dir"))
     with Server(("127.0.0.1", 0), folder) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         url = f"http://127.0.0.1:{server.server_address[1]}/repository.git"
         advertised = git(tmp_path, "ls-remote", url, "HEAD").split()[0]
         server.shutdown()
