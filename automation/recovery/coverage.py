@@ -50,8 +50,9 @@ def coverage(kube: Kube, backup: str, namespaces: Sequence[str]) -> tuple[Covere
     covered, uncovered = examine(claims, pods, volumes, volumes_of(kube, "PodVolumeBackup", backup))
     if uncovered:
         told = "\n".join(f"  {one.namespace}/{one.claim}: {one.reason}. {one.remedy}" for one in uncovered)
+        counted = f"{len(uncovered)} of {len(covered) + len(uncovered)} claims"
         raise VerificationFailed(
-            f"The backup {backup} lacks the data of {len(uncovered)} of {len(covered) + len(uncovered)} claims:\n{told}",
+            f"The backup {backup} lacks the data of {counted}:\n{told}",
             hint="Nothing was wiped. Mend the causes and back up again under another name.",
         )
     return covered
@@ -68,7 +69,7 @@ def examine(
     covered: list[Covered] = []
     uncovered: list[Uncovered] = []
     for claim in sorted(claims, key=lambda claim: (claim["metadata"]["namespace"], claim["metadata"]["name"])):
-        if phase(claim) != "Bound":
+        if phase(claim) not in {"Bound", "Lost"}:
             continue  # it never had a volume, so there is nothing to lose
         namespace, name = claim["metadata"]["namespace"], claim["metadata"]["name"]
         mounts = [(pod, volume) for pod in pods for volume in _volumes_with(pod, claim)]
@@ -119,6 +120,8 @@ def _why(
         status = found[0].get("status") or {}
         told = f", {status['message']}" if status.get("message") else ""
         return f"the backup of its files is {phase(found[0])}{told}", "Read the node agent's log, and back up again."
+    if phase(claim) == "Lost":
+        return "its volume is gone", "Bring the volume back, or delete the claim."
     if volume is not None and "hostPath" in volume["spec"]:
         return (
             f"its volume {volume['metadata']['name']} is a hostPath, which a file-system backup skips",
@@ -128,6 +131,10 @@ def _why(
         return "it is a block volume, which a file-system backup skips", "Use CSI snapshots for it."
     if (claim["metadata"].get("labels") or {}).get(_EXCLUDE_LABEL) == "true":
         return f"its label {_EXCLUDE_LABEL} leaves it out", "Remove the label."
+    return _why_by_pods(mounts)
+
+
+def _why_by_pods(mounts: Sequence[tuple[Manifest, str]]) -> tuple[str, str]:
     running = [(pod, name) for pod, name in mounts if phase(pod) == "Running"]
     if not running:
         waiting = [f"{pod['metadata']['name']} is {phase(pod)}" for pod, _ in mounts]
