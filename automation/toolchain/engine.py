@@ -15,14 +15,14 @@ from typing import Any
 
 from automation import process, report, wait
 from automation.errors import ConfigurationError
+from automation.toolchain import root
 from automation.workspace import cache_folder
 
 CAP_SYS_RESOURCE = 24
 RUNTIME = "dogitops-runc"
 WRAPPER = Path("/usr/local/lib/dogitops/runc")
 DAEMON_JSON = Path("/etc/docker/daemon.json")
-PACKAGES = ("docker.io", "iptables", "ca-certificates")
-SOCKET = Path("/var/run/docker.sock")
+PROGRAMS = {"dockerd": "docker.io", "docker": "docker.io", "iptables": "iptables"}
 
 
 def docker(
@@ -59,8 +59,8 @@ def ensure_docker() -> None:
         if running() and not _needs_wrapper():
             return
         _require_linux_engine()
-        if not running() and _dockerd() is None:
-            _install()
+        if not running():
+            root.need(PROGRAMS, "to run clusters in containers")
         if lacks_sys_resource():
             _use_wrapper()
         if running():
@@ -170,30 +170,10 @@ def _require_linux_engine() -> None:
         )
 
 
-def _install() -> None:
-    if shutil.which("apt-get") is None or _privilege() is None:
-        raise ConfigurationError(
-            "The docker engine is not installed.",
-            hint="Install it (Debian and Ubuntu: 'sudo apt-get install docker.io'; others: "
-            "https://docs.docker.com/engine/install/), and start it.",
-        )
-    with report.phase("Install docker with apt-get"):
-        _as_root("apt-get", "update", "-qq")
-        _as_root(
-            "env",
-            "DEBIAN_FRONTEND=noninteractive",
-            *("apt-get", "install", "-y", "-qq", "--no-install-recommends", *PACKAGES),
-        )
-    if _dockerd() is None:
-        raise ConfigurationError(
-            "apt-get installed docker.io, but there is no dockerd.", hint="Install docker by hand."
-        )
-
-
 def _use_wrapper() -> None:
     """Install the wrapper and name it in daemon.json, keeping all else that stands there."""
     text = "#!/usr/bin/python3 -I\n" + Path(__file__).with_name("runc_wrapper.py").read_text()
-    _write_as_root(WRAPPER, text, "0755")
+    root.write(WRAPPER, text, "0755")
     try:
         settings = json.loads(DAEMON_JSON.read_text()) if DAEMON_JSON.exists() else {}
     except ValueError as error:
@@ -203,30 +183,30 @@ def _use_wrapper() -> None:
     wanted = with_runtime(settings, WRAPPER)
     if wanted != settings:
         report.note("this machine lacks CAP_SYS_RESOURCE: docker gets a runtime that does without it")
-        _write_as_root(DAEMON_JSON, json.dumps(wanted, indent=2) + "\n", "0644")
+        root.write(DAEMON_JSON, json.dumps(wanted, indent=2) + "\n", "0644")
 
 
 def _reload() -> None:
     """Have a running dockerd read daemon.json again: runtimes need no restart."""
     pid = Path("/var/run/docker.pid").read_text().strip()
-    _as_root("kill", "-HUP", pid)
+    root.as_root("kill", "-HUP", pid)
     wait.until(lambda: not _needs_wrapper(), "docker to take the new runtime", timeout=20, interval=0.2)
 
 
 def _start() -> None:
-    if _privilege() is None:
+    if root.privilege() is None:
         raise ConfigurationError(
             f"The docker engine does not run: {_complaint()}", hint="Start it: 'sudo systemctl start docker'."
         )
     log = cache_folder() / "docker" / "dockerd.log"
     with report.phase("Start the docker engine"):
         if Path("/run/systemd/system").is_dir():
-            _as_root("systemctl", "start", "docker")
+            root.as_root("systemctl", "start", "docker")
             where = "journalctl -u docker"
         else:
             log.parent.mkdir(parents=True, exist_ok=True)
-            dockerd = _dockerd() or "dockerd"
-            _as_root("start-stop-daemon", "--start", "--background", "--oknodo", "--output", log, "--exec", dockerd)
+            dockerd = root.find_program("dockerd") or "dockerd"
+            root.as_root("start-stop-daemon", "--start", "--background", "--oknodo", "--output", log, "--exec", dockerd)
             where = str(log)
         wait.until(
             running,
@@ -236,39 +216,6 @@ def _start() -> None:
             state=lambda: _tail(log) or _complaint(),
             hint=f"See {where}.",
         )
-
-
-def _dockerd() -> str | None:
-    """Return the path of the engine's program; /usr/sbin is not on every user's PATH."""
-    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
-    return shutil.which("dockerd", path=path)
-
-
-def _privilege() -> list[str] | None:
-    """Return what to put before a command to run it as root; None where that is not possible."""
-    if os.geteuid() == 0:
-        return []
-    if shutil.which("sudo") and process.run(["sudo", "-n", "true"], check=False).returncode == 0:
-        return ["sudo", "-n"]
-    return None
-
-
-def _as_root(*argv: str | Path, stdin: str | None = None) -> None:
-    before = _privilege()
-    if before is None:
-        raise ConfigurationError(
-            f"'{' '.join(str(word) for word in argv)}' must be run as root.", hint="Run it yourself, then start again."
-        )
-    process.run([*before, *argv], stdin=stdin, timeout=1200)
-
-
-def _write_as_root(path: Path, text: str, mode: str) -> None:
-    if path.exists() and path.read_text() == text:
-        return
-    _as_root("mkdir", "-p", path.parent)
-    _as_root("tee", f"{path}.new", stdin=text)
-    _as_root("chmod", mode, f"{path}.new")
-    _as_root("mv", f"{path}.new", path)
 
 
 def _tail(log: Path) -> str:
