@@ -65,8 +65,14 @@ def drill(
     site = Site(environment)
     if not yes and not ask_for_name(f"The drill deletes the cluster {site.cluster}.", environment):
         raise Refused("No drill was run.", hint="Answer with the environment's name, or give --yes.")
-    outcome = job.drill(site, fresh=fresh, plant_loss=plant_loss)
-    job.show(outcome)
+    done = job.drill(site, fresh=fresh, plant_loss=plant_loss)
+    told = done.evidence
+    rows = [[phase.name, report.elapsed(phase.seconds)] for phase in told.phases]
+    report.table(f"Drill of {environment}: {told.verdict}", ["phase", "time"], rows)
+    assert told.rto_seconds is not None  # noqa: S101 - a passed drill has measured both
+    assert told.rpo_seconds is not None  # noqa: S101
+    report.say(f"RTO {report.elapsed(told.rto_seconds)}, RPO {report.elapsed(told.rpo_seconds)}.")
+    report.say(f"Evidence: {done.markdown} (signed: {done.json.name})")
 
 
 def evidence(
@@ -77,5 +83,9 @@ def evidence(
     """Check the signature of a drill's evidence and print it."""
     from automation.jobs import drill as job  # noqa: PLC0415
     from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.recovery.evidence_report import to_markdown  # noqa: PLC0415
 
-    report.result(job.read_evidence(Site(environment), file))
+    site = Site(environment)
+    path, told = job.newest_evidence(site, file)
+    report.result(to_markdown(told, job.signing_key(site).public))
+    report.say(f"The signature of {path} is right.")

@@ -36,7 +36,9 @@ class ClusterSpec:
 class ClusterProvider(Protocol):
     """Makes clusters and takes them away, leaving nothing."""
 
-    kind: str
+    @property
+    def kind(self) -> str:
+        """The provider's name: ``kind``, ``k3d`` or ``existing``."""
 
     def create(self, spec: ClusterSpec, kubeconfig: Path) -> None:
         """Make the cluster and write its kubeconfig (mode 0600); nothing to do where it is there already.

@@ -45,9 +45,7 @@ def bootstrap(site: Site, *, apps: str = "enabled") -> None:
         with report.phase("Handing the repository to Argo CD"):
             journal.once(
                 "hand over",
-                lambda: argocd.hand_over(
-                    site.kube, site.workspace.root, site.name, path=site.environment.gitops.path
-                ),
+                lambda: argocd.hand_over(site.kube, site.workspace.root, site.name, path=site.environment.gitops.path),
             )
         with report.phase("Waiting until every application is Synced and Healthy"):
             argocd.wait_until_synced(site.kube, timeout=SYNC_PATIENCE, progress=report.doing)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from automation import report
 from automation.gitops import argocd
+from automation.jobs.backup import LOCATION_PATIENCE
 from automation.jobs.bootstrap import SYNC_PATIENCE
 from automation.jobs.site import Site
-from automation.jobs.backup import LOCATION_PATIENCE
 from automation.recovery import location, velero
 
 RESTORE_PATIENCE = 1800.0  # seconds

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from automation.errors import DogitopsError
+from automation.errors import DogitopsError, VerificationFailed
 from automation.gitops import argocd, repository
+from automation.jobs.drill import newest_evidence
 from automation.jobs.site import Site
 from automation.recovery import evidence, location
 
@@ -35,8 +36,14 @@ def status(site: Site) -> list[Line]:
         lines.append(Line("backups", ", ".join(backups) or "none", bool(backups)))
     except DogitopsError as error:
         lines.append(Line("cluster API", error.message, good=False))
-    newest = evidence.newest(site.kept / "evidence")
-    told = f"{newest.verdict}, {newest.finished}" if newest else "no drill yet"
-    lines.append(Line("newest drill", told, newest is not None and newest.verdict == "passed"))
+    if evidence.newest(site.kept / "evidence") is None:
+        lines.append(Line("newest drill", "none yet", good=False))
+    else:
+        try:
+            _, newest = newest_evidence(site)
+            told = f"{newest.verdict}, {newest.finished:%Y-%m-%d %H:%M} UTC"
+            lines.append(Line("newest drill", told, newest.verdict == "passed"))
+        except VerificationFailed as error:
+            lines.append(Line("newest drill", error.message, good=False))
     lines.append(Line("commit", repository.head(site.workspace.root)[:12], good=True))
     return lines
