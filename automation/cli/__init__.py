@@ -48,7 +48,7 @@ def main() -> None:
     """Run the command line; every error ends here, with its text, its advice and its exit code."""
     signal.signal(signal.SIGTERM, _on_terminate)
     try:
-        app()
+        app(prog_name="dogitops")
     except DogitopsError as error:
         report.failure(error)
         sys.exit(error.exit_code)
