@@ -211,7 +211,7 @@ def _expected(kube: Kube) -> list[str]:
 
 def _message(status: dict[str, Any]) -> str:
     """Return why an Application is not done: its errors, a failing operation, its objects that are not healthy."""
-    told = [str(one.get("message", "")) for one in status.get("conditions", ()) if "Error" in one.get("type", "")]
+    told = [str(one.get("message", "")) for one in status.get("conditions") or () if "Error" in one.get("type", "")]
     operation = status.get("operationState") or {}
     if operation.get("phase") not in {None, "Succeeded"}:
         told.append(str(operation.get("message", "")))

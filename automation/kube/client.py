@@ -308,7 +308,7 @@ class Kube:
         def established() -> bool:
             for name in tuple(waiting):
                 crd = self.get(_CRDS, "CustomResourceDefinition", name) or {}
-                conditions = crd.get("status", {}).get("conditions", ())
+                conditions = (crd.get("status") or {}).get("conditions") or ()
                 if any(one["type"] == "Established" and one["status"] == "True" for one in conditions):
                     waiting.remove(name)
             return not waiting

@@ -82,7 +82,7 @@ def pod_is_ready(pod: Manifest) -> bool:
     status = pod.get("status", {})
     if status.get("phase") == "Succeeded":
         return True
-    ready = any(one["type"] == "Ready" and one["status"] == "True" for one in status.get("conditions", ()))
+    ready = any(one["type"] == "Ready" and one["status"] == "True" for one in status.get("conditions") or ())
     return ready and not pod["metadata"].get("deletionTimestamp")
 
 
@@ -96,7 +96,7 @@ def pod_state(pod: Manifest) -> str:
         detail = state.get("waiting") or state.get("terminated") or {}
         if detail.get("reason") not in {None, "Completed", "PodInitializing"}:
             return str(detail["reason"])
-    for one in status.get("conditions", ()):
+    for one in status.get("conditions") or ():
         if one["type"] == "PodScheduled" and one["status"] == "False":
             return f"{one.get('reason', 'Unschedulable')}: {one.get('message', '')}".strip(": ")
     return str(status.get("phase", "unknown")) + ("" if status.get("phase") != "Running" else ", not ready")
@@ -107,7 +107,7 @@ def why_it_stays(thing: Manifest) -> str:
     finalizers = [*thing.get("metadata", {}).get("finalizers", ()), *thing.get("spec", {}).get("finalizers", ())]
     told = [
         str(one.get("message"))
-        for one in thing.get("status", {}).get("conditions", ())
+        for one in (thing.get("status") or {}).get("conditions") or ()
         if one.get("status") == "True" and "Deletion" in one.get("type", "") + one.get("reason", "")
     ]
     held = [f"held by finalizers {', '.join(finalizers)}"] if finalizers else []
