@@ -121,7 +121,7 @@ class Api:
         try:
             return converse(socket, where, argv, stdin, timeout)
         finally:
-            socket.close()
+            socket.close(timeout=0.2)  # do not wait for a farewell from a command that hangs
 
     @property
     def _client(self) -> Any:

@@ -297,7 +297,7 @@ class Kube:
                 return None
 
         try:
-            return wait.until(attempt, "the object to be accepted", timeout=_seconds_left(deadline))
+            return wait.until(attempt, "the object to be accepted", timeout=_seconds_left(deadline), interval=0.5)
         except DeadlineExceeded:
             raise last[0] from None
 
