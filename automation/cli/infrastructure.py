@@ -69,7 +69,9 @@ def unlock(environment: Environment, lock: Annotated[str, typer.Argument(help="T
     """Remove a state lock that a dead run left behind."""
     from automation.jobs.site import Site  # noqa: PLC0415
 
-    Site(environment).tofu.unlock(lock)
+    site = Site(environment)
+    site.tofu.init()
+    site.tofu.unlock(lock)
     report.say(f"The lock {lock} is removed.")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from automation import report
 from automation.errors import DogitopsError
 from automation.jobs.site import Site
+from automation.opentofu.runner import StateLocked, Tofu
 
 
 def apply(site: Site) -> dict[str, Any]:
@@ -19,14 +20,20 @@ def apply(site: Site) -> dict[str, Any]:
     with report.phase(f"Applying the saved plan to {site.name}"):
         try:
             site.tofu.apply(saved)
+        except StateLocked:
+            raise
         except DogitopsError as error:
-            after = set(site.tofu.resources())
-            made, gone = sorted(after - before), sorted(before - after)
-            done = "; ".join(
-                [*(["made: " + ", ".join(made)] if made else []), *(["removed: " + ", ".join(gone)] if gone else [])]
-            )
             raise DogitopsError(
-                f"{error.message}\nDone before the failure: {done or 'nothing'}.",
+                f"{error.message}\nDone before the failure: {_done_since(before, site.tofu)}.",
                 hint=error.hint or f"Plan and apply again: 'dogitops plan {site.name}'.",
             ) from error
     return site.tofu.outputs()
+
+
+def _done_since(before: set[str], tofu: Tofu) -> str:
+    try:
+        after = set(tofu.resources())
+    except DogitopsError as error:
+        return f"not known, since the state can't be read ({error.message})"
+    told = [("made", sorted(after - before)), ("removed", sorted(before - after))]
+    return "; ".join(f"{word}: {', '.join(addresses)}" for word, addresses in told if addresses) or "nothing"

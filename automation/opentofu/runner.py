@@ -17,7 +17,6 @@ from automation.errors import CommandFailed, ConfigurationError, DogitopsError
 from automation.process import Completed, Environment, run
 from automation.secret import masked
 
-_LOCK_PATIENCE = "20s"
 _CHANGES = 2  # exit code of `tofu plan -detailed-exitcode` for a plan with changes
 
 
@@ -34,11 +33,21 @@ class SavedPlan:
         return bool(self.manifest["destroy"])
 
 
-class Tofu:
-    """OpenTofu in the folder ``root``; plans, data and the provider cache lie in ``kept``, outside of Git."""
+class StateLocked(DogitopsError):  # noqa: N818 - reads as what happened
+    """Another run holds the state's lock; nothing was read or changed."""
 
-    def __init__(self, binary: Path, root: Path, kept: Path, variables: Environment) -> None:
+
+class Tofu:
+    """OpenTofu in the folder ``root``; plans, data and the provider cache lie in ``kept``, outside of Git.
+
+    ``lock_patience`` is how many seconds it waits for another run to give the state's lock back.
+    """
+
+    def __init__(
+        self, binary: Path, root: Path, kept: Path, variables: Environment, *, lock_patience: int = 20
+    ) -> None:
         self.binary = binary
+        self._lock_patience = lock_patience
         self.root = root
         self.kept = kept
         kept.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -70,7 +79,7 @@ class Tofu:
         self.plan_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         done = self._tofu(
             [
-                "plan", "-input=false", "-no-color", "-detailed-exitcode", f"-lock-timeout={_LOCK_PATIENCE}",
+                "plan", "-input=false", "-no-color", "-detailed-exitcode", f"-lock-timeout={self._lock_patience}s",
                 f"-out={self.plan_path}", *(["-destroy"] if destroy else []), *options,
             ],
             allowed=(0, _CHANGES),
@@ -113,14 +122,22 @@ class Tofu:
         return SavedPlan(self.plan_path, manifest)
 
     def apply(self, plan: SavedPlan) -> None:
-        """Apply exactly this saved plan, and discard it: a plan is applied once."""
+        """Apply exactly this saved plan, and discard it: a plan is applied once.
+
+        Raises StateLocked, with the plan kept, while another run holds the state: nothing was applied then.
+        """
+        begun = True
         try:
             self._tofu(
-                ["apply", "-input=false", "-no-color", f"-lock-timeout={_LOCK_PATIENCE}", str(plan.path)],
+                ["apply", "-input=false", "-no-color", f"-lock-timeout={self._lock_patience}s", str(plan.path)],
                 timeout=3600,
             )
+        except StateLocked:
+            begun = False
+            raise
         finally:
-            self.discard_plan()
+            if begun:
+                self.discard_plan()
 
     def discard_plan(self) -> None:
         """Remove the saved plan."""
@@ -135,11 +152,29 @@ class Tofu:
     def resources(self) -> list[str]:
         """Return the addresses of all resources in the state; none where there is no state yet."""
         done = self._tofu(["state", "list"], allowed=(0, 1))
+        if done.returncode != 0 and "No state file was found" not in done.text:
+            raise self._explained("state", done)
         return done.stdout.split() if done.returncode == 0 else []
 
     def unlock(self, lock: str) -> None:
-        """Remove the state lock ``lock`` (its id is in the error that named it)."""
-        self._tofu(["force-unlock", "-force", lock])
+        """Remove the state lock ``lock`` (its id is in the error that named it).
+
+        Raises ConfigurationError where there is no lock, or another one.
+        """
+        done = self._tofu(["force-unlock", "-force", lock], allowed=(0, 1))
+        if done.returncode == 0:
+            return
+        text = _plain(done)
+        if "NoSuchKey" in text or "state is already unlocked" in text:
+            raise ConfigurationError(
+                f"The state of {self.root.name} is not locked.", hint=f"Go on: 'dogitops plan {self.root.name}'."
+            )
+        if "does not match" in text:
+            raise ConfigurationError(
+                f"The state of {self.root.name} is locked, but not by {lock}.",
+                hint=f"'dogitops plan {self.root.name}' names the lock, who holds it and since when.",
+            )
+        raise self._explained("force-unlock", done)
 
     def configuration_digest(self) -> str:
         """Return a digest of all files that a plan is made from."""
@@ -190,12 +225,13 @@ class Tofu:
         return done
 
     def _explained(self, command: str, done: Completed) -> DogitopsError:
-        text = re.sub(r"[╷│╵]", "", masked(done.stderr or done.stdout)).strip()
+        text = _plain(done)
         if "Error acquiring the state lock" in text:
-            lock = re.search(r"ID:\s+(\S+)", text)
-            who = re.search(r"Who:\s+(\S+)", text)
-            when = re.search(r"Created:\s+(.+)", text)
-            return DogitopsError(
+            # At the start of a line: S3's own errors, told before, carry a RequestID and a HostID.
+            lock = re.search(r"^\s*ID:\s+(\S+)", text, re.MULTILINE)
+            who = re.search(r"^\s*Who:\s+(\S+)", text, re.MULTILINE)
+            when = re.search(r"^\s*Created:\s+(.+)", text, re.MULTILINE)
+            return StateLocked(
                 f"The state is locked by {who[1] if who else 'another run'}"
                 f"{f' since {when[1].strip()}' if when else ''}.",
                 hint="Wait for that run to end. If it died, remove its lock: "
@@ -207,13 +243,15 @@ class Tofu:
                 hint=f"Run 'dogitops plan {self.root.name}' again, and read the new plan.",
             )
         if re.search(r"connection refused|dial tcp|no such host|RequestError: send request failed", text) and (
-            command in {"init", "plan"} and "S3" in text
+            command != "apply" and "S3" in text
         ):
             return DogitopsError(
                 f"The S3 server that holds the state of {self.root.name} can't be reached.\n{_tail(text)}",
                 hint="Check the endpoint and that the server runs.",
             )
-        return CommandFailed(["tofu", command], done.returncode, text)
+        full = "no space left on device" in text.lower()
+        hint = "Free some disk space and run the command again." if full else None
+        return CommandFailed(["tofu", command], done.returncode, text, hint=hint)
 
 
 def _show(line: str) -> None:
@@ -222,6 +260,11 @@ def _show(line: str) -> None:
         report.note(text)
     elif text:
         report.doing(re.sub(r"^.*\(local-exec\): ", "", text))
+
+
+def _plain(done: Completed) -> str:
+    """Return what tofu said went wrong, without colours and frames."""
+    return re.sub(r"\x1b\[[0-9;]*m|[╷│╵]", "", masked(done.stderr or done.stdout)).strip()
 
 
 def _digest(path: Path) -> str:
