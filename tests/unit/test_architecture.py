@@ -1,0 +1,134 @@
+"""The rules that docs/architecture.md states, held against the source."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[2] / "automation"
+
+ROOMS = frozenset({"clusters", "gitops", "opentofu", "recovery", "toolchain"})
+GROUND_PACKAGES = frozenset({"kube"})  # the seam to a cluster's API, which several rooms stand on
+BY_LAYER = {"cli": 4, "jobs": 3, "room": 2, "ground": 1}
+
+# Who may start processes: the one seam, what runs on after us, and a server that passes binary data on.
+STARTS_PROCESSES = frozenset({"process.py", "daemon.py", "gitops/server.py"})
+# Too slow to import for a command line that shall answer at once.
+HEAVY = frozenset({"boto3", "botocore", "cryptography", "kubernetes", "pydantic", "yaml"})
+LONGEST_MODULE = 400  # lines; rarely over 300
+
+
+def modules() -> list[Path]:
+    return sorted(path for path in PACKAGE.rglob("*.py") if "__pycache__" not in path.parts)
+
+
+def part_of(path: Path) -> str:
+    """Return the first name below the package: ``jobs`` for jobs/drill.py, ``errors`` for errors.py."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def layer_of(part: str) -> str:
+    if part in {"cli", "jobs"}:
+        return part
+    return "room" if part in ROOMS else "ground"
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Yield every part of our package that a module imports, wherever in it, for type checking or not."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module == "automation":
+            names = [f"automation.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            names = [node.module or ""]
+        else:
+            continue
+        yield from (name.split(".")[1] for name in names if name.startswith("automation."))
+
+
+def imports_of_all() -> list[tuple[str, str, str]]:
+    return [
+        (str(path.relative_to(PACKAGE)), part_of(path), target)
+        for path in modules()
+        if path.name != "__main__.py"
+        for target in imported(path)
+        if not target.startswith("__")
+    ]
+
+
+def test_every_folder_of_the_package_has_its_place() -> None:
+    folders = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert folders == ROOMS | GROUND_PACKAGES | {"cli", "jobs"}
+
+
+def test_imports_run_one_way() -> None:
+    wrong = [
+        f"{module} ({layer_of(part)}) imports {target} ({layer_of(target)})"
+        for module, part, target in imports_of_all()
+        if BY_LAYER[layer_of(target)] > BY_LAYER[layer_of(part)]
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_rooms_do_not_import_each_other() -> None:
+    wrong = [
+        f"{module} imports {target}"
+        for module, part, target in imports_of_all()
+        if part in ROOMS and target in ROOMS and target != part
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_toolchain_is_imported_by_the_command_line_and_jobs_alone() -> None:
+    importers = {part for _, part, target in imports_of_all() if target == "toolchain"}
+    assert importers <= {"cli", "jobs", "toolchain"}
+
+
+def test_the_import_check_finds_a_breach(tmp_path: Path) -> None:
+    breach = tmp_path / "breach.py"
+    breach.write_text("def f():\n    from automation.jobs import drill\n    import automation.cli.tools\n")
+    assert list(imported(breach)) == ["jobs", "cli"]
+
+
+def test_processes_are_started_in_known_places_only() -> None:
+    starters = {
+        str(path.relative_to(PACKAGE))
+        for path in modules()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if (isinstance(node, ast.Import) and any(alias.name == "subprocess" for alias in node.names))
+        or (isinstance(node, ast.ImportFrom) and node.module == "subprocess")
+    }
+    assert starters <= STARTS_PROCESSES
+
+
+def test_only_wait_sleeps() -> None:
+    sleepers = {
+        str(path.relative_to(PACKAGE))
+        for path in modules()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr == "sleep"
+    }
+    assert sleepers <= {"wait.py"}
+
+
+@pytest.mark.parametrize("module", ["automation.cli", "automation.errors", "automation.report"])
+def test_the_command_line_starts_without_heavy_packages(module: str) -> None:
+    code = f"import sys, {module}; print(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent)
+    assert not HEAVY & set(done.stdout.split())
+
+
+def test_modules_are_short() -> None:
+    long = {
+        str(path.relative_to(PACKAGE)): lines
+        for path in modules()
+        if (lines := len(path.read_text().splitlines())) > LONGEST_MODULE
+    }
+    assert not long
