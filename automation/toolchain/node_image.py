@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from automation import report
 from automation.errors import CommandFailed, DogitopsError
 from automation.toolchain import catalogue, engine, install, oci, recipe, rootfs
+from automation.toolchain.cache import told
 from automation.toolchain.engine import docker
-from automation.toolchain.locks import locked
+from automation.toolchain.locks import locked, scratch
 from automation.workspace import cache_folder
 
-FORMAT = 1  # raise it when a change here changes the image
+FORMAT = 2  # raise it when a change here changes the image
 RECIPE = "dogitops.recipe"
 CNI = "dogitops.cni"
-LEFTOVER = "dogitops.build=node"
+# Found by its name, never by a label: docker commit hands labels on to the image, and so to every cluster's nodes.
+_BUILDER = "dogitops-build-node"
+_BASE = "dogitops-build/node:base"
 _TOOLS = {
     "/usr/local/bin": ("containerd", "containerd-shim-runc-v2", "ctr"),
     "/usr/bin": ("kubelet", "kubeadm", "kubectl"),
@@ -101,14 +102,19 @@ def build(reference: str, inside: Callable[[], Sequence[oci.Layout]]) -> None:
         programs = install.ensure(*(name for names in _TOOLS.values() for name in names))
         layouts = inside()
         system = rootfs.ensure(recipe.load().systems["node"].wanted())
-        with report.phase(f"Node image {reference}"), TemporaryDirectory(dir=_work(), prefix="node-") as name:
-            base = f"dogitops-build/node:{uuid.uuid4().hex[:12]}"
+        old = docker("image", "inspect", "--format", "{{.Id}}", reference, check=False).stdout.strip()
+        with (
+            report.phase(f"Node image {reference}"),
+            told(reference, cache_folder()),
+            scratch(cache_folder() / "docker" / "node-image") as work,
+        ):
             try:
-                _load_base(Path(name), base, system, programs)
-                _finish(base, reference, layouts)
+                _load_base(work, system, programs)
+                _finish(reference, layouts)
             finally:
                 _remove_leftovers()
-                docker("image", "rm", base, check=False)
+            if old:
+                docker("image", "rm", old, check=False)  # stays where a cluster still uses it
 
 
 def items(programs: dict[str, Path], kind: Path, *, restricted: bool) -> list[oci.Item]:
@@ -157,7 +163,7 @@ def containerd_config(text: str, *, restricted: bool) -> str:
     return changed + '\n\n[plugins."io.containerd.grpc.v1.cri".registry]\n  config_path = "/etc/containerd/certs.d"\n'
 
 
-def _load_base(work: Path, base: str, system: rootfs.Rootfs, programs: dict[str, Path]) -> None:
+def _load_base(work: Path, system: rootfs.Rootfs, programs: dict[str, Path]) -> None:
     kind = install.module_folder("kind")
     layer = oci.write_layer(work / "layer.tar", items(programs, kind, restricted=engine.lacks_sys_resource()))
     settings = oci.Settings(
@@ -167,17 +173,17 @@ def _load_base(work: Path, base: str, system: rootfs.Rootfs, programs: dict[str,
         stop_signal="SIGRTMIN+3",
     )
     layers = [oci.Layer(system.archive, system.digest, system.size), layer]
-    oci.write_layout(work / "layout", base, layers, settings, arch=catalogue.arch(), recipe=digest())
+    oci.write_layout(work / "layout", _BASE, layers, settings, arch=catalogue.arch(), recipe=digest())
     oci.pack(work / "layout", work / "image.tar")
     docker("load", "--quiet", "--input", work / "image.tar")
 
 
-def _finish(base: str, reference: str, layouts: Sequence[oci.Layout]) -> None:
+def _finish(reference: str, layouts: Sequence[oci.Layout]) -> None:
     """Do in a container what kind's Dockerfile does, import the images, and keep the result."""
     images = layouts[0].folder.parent
     container = docker(
-        *("run", "--detach", "--label", LEFTOVER, "--security-opt", "seccomp=unconfined", "--network", "none"),
-        *("--volume", f"{images}:/images:ro", "--entrypoint", "sleep", base, "infinity"),
+        *("run", "--detach", "--name", _BUILDER, "--security-opt", "seccomp=unconfined", "--network", "none"),
+        *("--volume", f"{images}:/images:ro", "--entrypoint", "sleep", _BASE, "infinity"),
     ).stdout.strip()
     folders = [layout.folder.name for layout in layouts]
     docker("exec", "-i", container, "bash", "-s", "--", *folders, stdin=_PREPARE, on_line=report.doing)
@@ -193,13 +199,6 @@ def _finish(base: str, reference: str, layouts: Sequence[oci.Layout]) -> None:
 
 
 def _remove_leftovers() -> None:
-    """Remove containers of builds, finished or killed; the lock says that none of them is still needed."""
-    listed = docker("ps", "--all", "--quiet", "--filter", f"label={LEFTOVER}").stdout.split()
-    if listed:
-        docker("rm", "--force", "--volumes", *listed)
-
-
-def _work() -> Path:
-    folder = cache_folder() / "docker"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    """Remove what builds, finished or killed, left in docker; the lock says that none of them is still needed."""
+    docker("rm", "--force", "--volumes", _BUILDER, check=False)
+    docker("image", "rm", _BASE, check=False)
