@@ -24,7 +24,6 @@ from automation.secret import Secret
 from automation.toolchain import install
 
 LOSSES = ("entry", "file", "object")
-_CLUSTER = "terraform_data.cluster"
 _KINDS = ("missing", "unexpected", "changed")
 _SHOWN = 200
 _LIMITS = (
@@ -139,8 +138,8 @@ class _Run:
         return {"disaster": disaster}
 
     def _rebuild(self) -> None:
-        saved, parsed = plan_job.plan(self.site, options=[f"-replace={_CLUSTER}"])
-        unexpected = [c.address for c in parsed.destroys if c.address != _CLUSTER]
+        saved, parsed = plan_job.plan(self.site)
+        unexpected = [c.address for c in parsed.destroys if c.address != plan_job.CLUSTER]
         if unexpected:
             raise DogitopsError(
                 f"Rebuilding would also destroy {', '.join(unexpected)}.",

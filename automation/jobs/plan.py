@@ -10,11 +10,21 @@ from automation.opentofu import plan as model
 from automation.opentofu.runner import SavedPlan
 
 
+CLUSTER = "terraform_data.cluster"  # the cluster of an environment whose provider OpenTofu can't look into
+
+
 def plan(site: Site, *, destroy: bool = False, options: Sequence[str] = ()) -> tuple[SavedPlan, model.Plan]:
-    """Plan the environment, save the plan, and return it with what it says."""
+    """Plan the environment, save the plan, and return it with what it says.
+
+    A cluster that is in the state but does not exist any more is planned to be made again.
+    """
     with report.phase(f"Preparing the state of {site.name}"):
         site.store.ensure_bucket(site.environment.state.bucket)
         site.tofu.init()
     with report.phase(f"Planning {'the end of ' if destroy else ''}{site.name}"):
-        saved, document = site.tofu.plan(options, destroy=destroy)
+        lost = not destroy and CLUSTER in site.tofu.resources() and not site.provider.exists(site.cluster)
+        if lost:
+            report.warn(f"The cluster {site.cluster} is gone, though the state has it: the plan makes it again.")
+        again = [f"-replace={CLUSTER}"] if lost else []
+        saved, document = site.tofu.plan([*options, *again], destroy=destroy)
     return saved, model.parse(document)
