@@ -7,14 +7,14 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from automation import report
 from automation.errors import ConfigurationError, DogitopsError
 from automation.process import run
-from automation.toolchain import catalogue, install, oci, recipe, registry, release, root, rootfs
+from automation.toolchain import catalogue, engine, install, oci, recipe, registry, release, root, rootfs
 from automation.toolchain import node_image as node
-from automation.toolchain.locks import locked
+from automation.toolchain.cache import told
+from automation.toolchain.locks import locked, scratch
 from automation.toolchain.recipe import File, Recipe
 from automation.workspace import cache_folder
 
@@ -102,6 +102,7 @@ def node_image(kubernetes: str | None = None) -> str:
 
     The default is the catalogue's version, the only one that can be built.
     """
+    engine.ensure_docker()
     version = install.version("kubernetes")
     if kubernetes is not None and kubernetes.removeprefix("v") != version and not upstream_reachable():
         raise ConfigurationError(
@@ -138,7 +139,7 @@ def _ensure_one(reference: str, *, again: bool) -> oci.Layout:
         layout = None if again else current(reference)  # another process may have been first
         if layout is not None:
             return layout
-        with report.phase(f"Image {reference}"):
+        with report.phase(f"Image {reference}"), told(reference, home()):
             return _build_one(reference, folder)
 
 
@@ -148,13 +149,13 @@ def _build_one(reference: str, folder: Path) -> oci.Layout:
     partial = folder.with_name(f".partial-{folder.name}")
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        with TemporaryDirectory(dir=home(), prefix=".work-") as name:
-            work = Path(name)
+        with scratch(home() / f".work-{folder.name}") as work:
             layers = []
             if wanted.system is not None:
                 system = rootfs.ensure(recipes.systems[wanted.system].wanted())
                 layers.append(oci.Layer(system.archive, system.digest, system.size))
-            items = [] if wanted.system or wanted.bare else _minimum()
+            installed = wanted.system is not None and recipes.systems[wanted.system].variant != "extract"
+            items = [] if installed or wanted.bare else _minimum()
             items += [_item(path, file, work) for path, file in wanted.files.items()]
             if items:
                 layers.append(oci.write_layer(work / "layer.tar", _unique(items)))

@@ -65,7 +65,7 @@ def write_layer(archive: Path, items: Sequence[Item]) -> Layer:
     """Write ``items`` as a layer: sorted, without times or names, so that equal items give equal bytes."""
     with archive.open("wb") as raw:
         hashing = _Hashing(raw)
-        with tarfile.open(fileobj=hashing, mode="w|", format=tarfile.PAX_FORMAT) as tar:  # type: ignore[call-overload]
+        with tarfile.open(fileobj=hashing, mode="w|", format=tarfile.PAX_FORMAT) as tar:
             for item in sorted(items, key=lambda each: each.path):
                 _add(tar, item)
     return Layer(archive, f"sha256:{hashing.sha256.hexdigest()}", archive.stat().st_size)
@@ -179,7 +179,7 @@ def _add(tar: tarfile.TarFile, item: Item) -> None:
 
 def _configuration(layers: Sequence[Layer], settings: Settings, arch: str) -> dict[str, Any]:
     env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", **settings.env}
-    chosen = {
+    chosen: dict[str, Any] = {
         "User": settings.user,
         "Env": [f"{name}={value}" for name, value in env.items()],
         "Entrypoint": list(settings.entrypoint),

@@ -139,7 +139,7 @@ def tool_digest(name: str | None) -> str | None:
 
 
 def normalised(reference: str) -> str:
-    """Return the full form of an image reference: docker.io's short names get their host, ``library`` and ``latest``."""
+    """Return the full form of an image reference: short names get docker.io, ``library`` and ``latest``."""
     host, slash, rest = reference.partition("/")
     if not slash or not ("." in host or ":" in host or host == "localhost"):
         host, rest = "docker.io", reference

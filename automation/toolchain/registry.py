@@ -43,7 +43,7 @@ def serve(folder: Path, port: int) -> str:
     address = engine.bridge_address()
     images = cache_folder() / "images"
     images.mkdir(parents=True, exist_ok=True)
-    argv = [
+    argv: list[str | Path] = [
         *(sys.executable, "-m", "automation.toolchain.registry"),
         *("--address", address, "--port", str(port), "--root", images),
     ]
@@ -97,11 +97,11 @@ class Handler(BaseHTTPRequestHandler):
         self.root = root
         super().__init__(*arguments)  # type: ignore[arg-type]
 
-    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+    def do_GET(self) -> None:
         """Answer with headers and body."""
         self._answer(body=True)
 
-    def do_HEAD(self) -> None:  # noqa: N802 - the name that http.server calls
+    def do_HEAD(self) -> None:
         """Answer with headers alone."""
         self._answer(body=False)
 

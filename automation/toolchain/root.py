@@ -24,7 +24,7 @@ def privilege() -> list[str] | None:
     return None
 
 
-def as_root(*argv: str | Path, stdin: str | None = None, timeout: float = 600) -> Completed:
+def as_root(*argv: str | Path, stdin: str | None = None, timeout: float = 600, hint: str | None = None) -> Completed:
     """Run ``argv`` as root. Raises ConfigurationError where we may not."""
     before = privilege()
     if before is None:
@@ -32,7 +32,7 @@ def as_root(*argv: str | Path, stdin: str | None = None, timeout: float = 600) -
             f"'{' '.join(str(word) for word in argv[:4])}' must be run as root.",
             hint="Run this command as root or with passwordless sudo, or make what is missing yourself.",
         )
-    return process.run([*before, *argv], stdin=stdin, timeout=timeout)
+    return process.run([*before, *argv], stdin=stdin, timeout=timeout, hint=hint)
 
 
 def write(path: Path, text: str, mode: str) -> None:

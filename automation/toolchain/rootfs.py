@@ -15,14 +15,15 @@ from typing import Literal
 from automation import process, report
 from automation.errors import ConfigurationError, DogitopsError
 from automation.toolchain import root
-from automation.toolchain.cache import file_sha256
-from automation.toolchain.locks import locked
+from automation.toolchain.cache import file_sha256, told
+from automation.toolchain.locks import locked, scratch
 from automation.workspace import cache_folder
 
-FORMAT = 1  # raise it when a change here changes what comes out
+FORMAT = 2  # raise it when a change here changes what comes out
 _DISTRIBUTIONS = ("Debian", "Ubuntu")
 _KEYRINGS = "/usr/share/keyrings/{}-archive-keyring.gpg"
 _LEAVE_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
+_FORGET = 'cd "$1/etc" && rm -f hostname resolv.conf && { grep -lr ^deb apt/sources.list* | xargs -r rm -f; }'
 _TIMEOUT = 1800.0
 
 
@@ -122,19 +123,19 @@ def installed(archive: Path) -> dict[str, str]:
 
 def _make(wanted: Wanted, folder: Path) -> Rootfs:
     root.need({"mmdebstrap": "mmdebstrap"}, "to build images here")
-    partial = folder.with_name(f".partial-{folder.name}")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        with report.phase(f"Root file system with {', '.join(wanted.packages[:4])}…"):
-            archive = partial / "rootfs.tar"
-            _mmdebstrap(wanted, partial, archive)
-            facts = {"digest": f"sha256:{file_sha256(archive)}", "packages": installed(archive)}
-        (partial / "facts.json").write_text(json.dumps(facts, indent=2) + "\n")
+    with (
+        report.phase(f"Root file system with {', '.join(wanted.packages[:4])}…"),
+        told("a root file system", folder.parent),
+        scratch(folder.with_name(f".work-{folder.name}")) as work,
+    ):
+        whole = work / "whole"
+        whole.mkdir()
+        archive = whole / "rootfs.tar"
+        _mmdebstrap(wanted, work, archive)
+        facts = {"digest": f"sha256:{file_sha256(archive)}", "packages": installed(archive)}
+        (whole / "facts.json").write_text(json.dumps(facts, indent=2) + "\n")
         shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        whole.rename(folder)
     made = _read(folder)
     if made is None:
         raise DogitopsError(f"The root file system in {folder} can't be read back.", hint="Is the disk full?")
@@ -151,14 +152,19 @@ def _mmdebstrap(wanted: Wanted, work: Path, archive: Path) -> None:
     for name, number in wanted.users:
         line = f"{name}:x:{number}:{number}::/home/{name}:/usr/sbin/nologin"
         words.append(f'--essential-hook=echo {line} >>"$1/etc/passwd"; echo {name}:x:{number}: >>"$1/etc/group"')
-    words += [f"--customize-hook={hook}" for hook in wanted.hooks]
+    # A variant that installs nothing comes to the first of these alone.
+    moment = "extract" if wanted.variant == "extract" else "customize"
+    words += [f"--{moment}-hook={hook}" for hook in (*wanted.hooks, _FORGET)]
     words += [suite(), str(archive)]
     sources = work / "sources.list"
     sources.write_text(_sources())
     words.append(str(sources))
     # The same packages give the same bytes: mmdebstrap cuts every time to this one.
-    root.as_root("env", "SOURCE_DATE_EPOCH=0", "TMPDIR=/tmp", *words, timeout=_TIMEOUT)  # noqa: S108 - chroots need a plain disk
-    sources.unlink()
+    root.as_root(
+        *("env", "SOURCE_DATE_EPOCH=0", "TMPDIR=/tmp", *words),
+        timeout=_TIMEOUT,
+        hint="If packages can't be fetched, 'sudo apt-get update' tells why; if the disk is full, free 2 GB.",
+    )
     if os.geteuid() != 0:
         root.as_root("chown", str(os.geteuid()), archive)
 
