@@ -69,7 +69,7 @@ def test_create_tells_what_exists_already(cluster: Cluster) -> None:
 def test_an_unknown_kind_is_absent_but_cannot_be_listed(cluster: Cluster) -> None:
     assert cluster.kube.get("example.org/v1", "Thing", "x", "n") is None
     assert cluster.kube.delete("example.org/v1", "Thing", "x", "n") is False
-    with pytest.raises(KindUnknown, match="No matches for kind 'Thing' in example.org/v1"):
+    with pytest.raises(KindUnknown, match=r"No matches for kind 'Thing' in example.org/v1"):
         cluster.kube.list("example.org/v1", "Thing")
 
 
@@ -210,7 +210,7 @@ def test_a_missing_kubeconfig_is_a_clear_error(tmp_path: Path) -> None:
 
 def test_a_deletion_that_is_held_up_says_by_what(cluster: Cluster) -> None:
     cluster.put("v1", "ConfigMap", "a", "n", metadata={"finalizers": ["example.org/hold"]})
-    with pytest.raises(DeadlineExceeded, match="held by finalizers example.org/hold"):
+    with pytest.raises(DeadlineExceeded, match=r"held by finalizers example.org/hold"):
         cluster.kube.delete("v1", "ConfigMap", "a", "n", timeout=0.1)
 
 
@@ -245,7 +245,7 @@ def test_large_output_arrives_whole(cluster: Cluster) -> None:
 
 
 def test_a_command_that_fails_gives_its_exit_code_and_stderr(cluster: Cluster) -> None:
-    with pytest.raises(CommandFailed, match="exec n/p sh -c .* exited with 7\nno luck") as caught:
+    with pytest.raises(CommandFailed, match=r"exec n/p sh -c .* exited with 7\nno luck") as caught:
         cluster.kube.execute("n", "p", ["sh", "-c", "echo no luck >&2; exit 7"])
     assert caught.value.returncode == 7
 
@@ -256,7 +256,7 @@ def test_a_command_that_hangs_is_given_up(cluster: Cluster) -> None:
 
 
 def test_a_pod_that_vanishes_while_a_command_runs_is_an_error(cluster: Cluster) -> None:
-    with pytest.raises(DogitopsError, match="n/p (closed|broke)"):
+    with pytest.raises(DogitopsError, match=r"n/p (closed|broke)"):
         cluster.kube.execute("n", "p", ["vanish"], stdin=b"")
 
 

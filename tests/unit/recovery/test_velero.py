@@ -69,7 +69,7 @@ def test_a_backup_that_runs_already_is_taken_up(cluster: Cluster) -> None:
 def test_another_backup_of_the_same_name_is_refused(cluster: Cluster) -> None:
     ends_as(cluster, "Completed")
     velero.back_up(cluster.kube, "b1", ["ledger"], timeout=5)
-    with pytest.raises(ConfigurationError, match="includedNamespaces is \\['ledger'\\], not \\['kube-system'\\]"):
+    with pytest.raises(ConfigurationError, match=r"includedNamespaces is \['ledger'\], not \['kube-system'\]"):
         velero.back_up(cluster.kube, "b1", ["kube-system"], timeout=5)
 
 
@@ -119,7 +119,7 @@ def test_a_bad_name_is_refused_with_a_better_one(cluster: Cluster, name: str, li
 
 
 def test_an_unknown_namespace_is_refused(cluster: Cluster) -> None:
-    with pytest.raises(ConfigurationError, match="no namespace 'leger' to back up. Did you mean 'ledger'"):
+    with pytest.raises(ConfigurationError, match=r"no namespace 'leger' to back up. Did you mean 'ledger'"):
         velero.back_up(cluster.kube, "b1", ["leger"], timeout=5)
     with pytest.raises(ConfigurationError, match="No namespace"):
         velero.back_up(cluster.kube, "b1", [], timeout=5)
@@ -166,7 +166,7 @@ def test_a_restore_that_is_partial_is_a_failure(cluster: Cluster) -> None:
 def test_an_unknown_backup_is_answered_with_the_known_ones(cluster: Cluster) -> None:
     made_backup(cluster, "drill-1")
     made_backup(cluster, "broken", phase="Failed")
-    with pytest.raises(ConfigurationError, match="There is no backup 'dril-1'. Did you mean 'drill-1'") as caught:
+    with pytest.raises(ConfigurationError, match=r"There is no backup 'dril-1'. Did you mean 'drill-1'") as caught:
         velero.restore(cluster.kube, "r1", "dril-1", ["ledger"], timeout=5)
     assert caught.value.hint == "Known, newest first: drill-1."
 
@@ -183,7 +183,7 @@ def test_a_backup_that_is_not_whole_is_restored_only_on_purpose(cluster: Cluster
 
 def test_a_namespace_that_the_backup_does_not_hold_is_refused(cluster: Cluster) -> None:
     made_backup(cluster, "b1")
-    with pytest.raises(ConfigurationError, match="does not hold the namespace 'ledge'. Did you mean 'ledger'"):
+    with pytest.raises(ConfigurationError, match=r"does not hold the namespace 'ledge'. Did you mean 'ledger'"):
         velero.restore(cluster.kube, "r1", "b1", ["ledge"], timeout=5)
 
 
