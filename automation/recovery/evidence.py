@@ -199,14 +199,14 @@ def read(path: Path, public_key: str | None = None) -> Evidence:
     Raises VerificationFailed for a file that was changed, is not signed by that key, or is no evidence.
     """
     try:
-        report, signer, signature, raw_key = _opened(path.read_text())
+        report, message, signer, signature, raw_key = _opened(path.read_text())
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise VerificationFailed(f"{path} is no evidence: {error}.", hint="Run the drill again.") from error
     if public_key is not None and signer != public_key:
         raise VerificationFailed(f"{path} was signed by another key.", hint="Only trust evidence of your own drills.")
-    if not _is_signed(_canonical(report), signature, raw_key):
+    if not _is_signed(message, signature, raw_key):
         raise VerificationFailed(f"{path} was changed after it was signed.", hint="Run the drill again.")
     try:
         return Evidence.model_validate_json(json.dumps(report))
@@ -230,15 +230,15 @@ def age(folder: Path, *, public_key: str | None = None, now: datetime | None = N
     return None
 
 
-def _opened(text: str) -> tuple[dict[str, Any], str, bytes, bytes]:
-    """Return the report, the public key as written, the signature and the key; raise ValueError for another form."""
+def _opened(text: str) -> tuple[dict[str, Any], bytes, str, bytes, bytes]:
+    """Return the report, what was signed, the public key as written, the signature and the key; ValueError otherwise."""
     signed = json.loads(text, object_pairs_hook=_unique, parse_constant=_refused)
     report, signature = signed["evidence"], signed["signature"]
     if set(signed) != {"evidence", "signature"} or signature["algorithm"] != _ALGORITHM:
         raise ValueError("it is in another form")
     signer = str(signature["public_key"])
-    # binascii.Error is a ValueError
-    return report, signer, base64.b64decode(signature["value"], validate=True), base64.b64decode(signer, validate=True)
+    value, raw_key = (base64.b64decode(part, validate=True) for part in (signature["value"], signer))
+    return report, _canonical(report), signer, value, raw_key
 
 
 def _is_signed(message: bytes, signature: bytes, raw_key: bytes) -> bool:
