@@ -231,7 +231,7 @@ def age(folder: Path, *, public_key: str | None = None, now: datetime | None = N
 
 
 def _opened(text: str) -> tuple[dict[str, Any], bytes, str, bytes, bytes]:
-    """Return the report, what was signed, the public key as written, the signature and the key; ValueError otherwise."""
+    """Return the report, what was signed, the public key as written, the signature and the key."""
     signed = json.loads(text, object_pairs_hook=_unique, parse_constant=_refused)
     report, signature = signed["evidence"], signed["signature"]
     if set(signed) != {"evidence", "signature"} or signature["algorithm"] != _ALGORITHM:

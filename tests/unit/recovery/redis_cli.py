@@ -41,7 +41,7 @@ def run(held: dict[str, Any], words: list[str]) -> list[str] | None:
 
 def stream(entries: list[list[Any]], name: str, given: list[str]) -> list[str]:
     if name.upper() == "XREVRANGE":
-        entries.reverse()
+        entries = sorted(entries, reverse=True)
         if given[1].startswith("("):
             entries = [entry for entry in entries if entry[0] < int(given[1][1:].split("-")[0])]
     if "COUNT" in given:
