@@ -78,7 +78,7 @@ def find_manifest(root: Path, registry: str | None, name: str, what: str) -> tup
 
 def find_blob(root: Path, digest: str) -> Path | None:
     """Return a blob of any image."""
-    for folder in root.iterdir():
+    for folder in root.iterdir() if root.is_dir() else []:
         path = oci.blob(folder, digest)
         if not folder.name.startswith(".") and path.is_file():
             return path
@@ -186,7 +186,13 @@ class Server(ThreadingHTTPServer):
                 f"The registry does not listen on {address}: everyone who reaches this machine could use it.",
                 hint="Give it one address, such as that of docker's bridge.",
             )
-        super().__init__((address, port), partial(Handler, root))
+        try:
+            super().__init__((address, port), partial(Handler, root))
+        except OSError as error:
+            raise ConfigurationError(
+                f"The registry can't listen on {address}:{port}: {error.strerror}.",
+                hint=f"'ss -ltnp sport = :{port}' names who does; or choose another port.",
+            ) from error
 
 
 def main(argv: Sequence[str] | None = None) -> None:
