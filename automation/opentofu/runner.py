@@ -14,9 +14,11 @@ from typing import Any
 
 from automation import report
 from automation.errors import CommandFailed, ConfigurationError, DogitopsError
+from automation.opentofu import keeper
 from automation.process import Completed, Environment, run
 from automation.secret import masked
 
+_PACKAGES = Path(__file__).parents[2]
 _CHANGES = 2  # exit code of `tofu plan -detailed-exitcode` for a plan with changes
 
 
@@ -60,6 +62,7 @@ class Tofu:
             "TF_CLI_CONFIG_FILE": str(self._cli_configuration()),
             "DOGITOPS_ROOT": str(root.parents[2]),
             "PATH": f"{self._own_command()}:{os.environ.get('PATH', '')}",
+            "PYTHONPATH": f"{_PACKAGES}:{os.environ.get('PYTHONPATH', '')}".rstrip(":"),  # tofu runs in the root
         }
 
     @property
@@ -211,9 +214,18 @@ class Tofu:
     def _manifest_path(self) -> Path:
         return self.plan_path.with_suffix(".json")
 
+    @property
+    def _lock_path(self) -> Path:
+        return self.kept / "apply.lock"
+
     def _tofu(self, arguments: Sequence[str], *, allowed: Sequence[int] = (0,), timeout: float = 120) -> Completed:
+        argv: list[str | Path] = [self.binary, *arguments]
+        if arguments[0] in {"apply", "plan"}:
+            keeper.wait_for_earlier(self._lock_path, f"an apply to {self.root.name}")
+        if arguments[0] == "apply":
+            argv = keeper.command(self._lock_path, argv)
         done = run(
-            [self.binary, *arguments],
+            argv,
             cwd=self.root,
             env=self._variables,
             timeout=timeout,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -56,7 +58,7 @@ output "hidden" {
 SLOW = """
 resource "terraform_data" "slow" {
   provisioner "local-exec" {
-    command = "touch \\"$FLAG\\"; until test -e \\"$FLAG.go\\"; do sleep 0.1; done"
+    command = "touch \\"$FLAG\\"; until test -e \\"$FLAG.go\\"; do echo at work; sleep 0.1; done"
   }
 }
 """
@@ -280,8 +282,8 @@ def test_a_server_that_is_down_is_named_by_every_verb(root: Root, verb: str) -> 
     assert caught.value.exit_code == 1
 
 
-def test_an_interrupted_apply_gives_the_lock_back(root: Root, tmp_path: Path) -> None:
-    flag = tmp_path / "flag"
+def apply_in_a_process(root: Root, flag: Path) -> subprocess.Popen[bytes]:
+    """Start an apply of what was planned in a process of its own, and return when it is at work."""
     root.file.write_text(CONFIGURATION + SLOW)
     saved, _ = root.tofu.plan()
     program = (
@@ -291,12 +293,33 @@ def test_an_interrupted_apply_gives_the_lock_back(root: Root, tmp_path: Path) ->
         "Tofu(binary, root, kept, {}).apply(SavedPlan(plan, {}))\n"
     )
     variables = {k: v if isinstance(v, str) else v.reveal() for k, v in root.store.variables().items()}
-    words = [sys.executable, "-c", program, install.path("tofu"), root.folder, root.tofu.kept, saved.path]
-    child = subprocess.Popen(words, env={**variables, "PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path),
-                                         "FLAG": str(flag), "HOME": str(tmp_path)}, stderr=subprocess.PIPE)  # fmt: skip
+    child = subprocess.Popen(
+        [sys.executable, "-c", program, install.path("tofu"), root.folder, root.tofu.kept, saved.path],
+        env={**os.environ, **variables, "PYTHONPATH": ":".join(sys.path), "FLAG": str(flag)},
+        stderr=subprocess.PIPE,
+    )
     wait.until(flag.exists, "the apply to work", timeout=30, interval=0.05)
-    child.send_signal(2)
+    return child
+
+
+def test_an_interrupted_apply_gives_the_lock_back(root: Root, tmp_path: Path) -> None:
+    child = apply_in_a_process(root, tmp_path / "flag")
+    child.send_signal(signal.SIGINT)
     child.communicate(timeout=60)
     assert child.returncode != 0
     assert LOCK not in root.objects()
     assert "terraform_data.greeting" in root.tofu.resources(), "what was made must be in the state"
+
+
+def test_an_apply_whose_dogitops_was_killed_loses_nothing_and_is_waited_for(root: Root, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    child = apply_in_a_process(root, flag)
+    child.kill()
+    child.communicate(timeout=10)
+    assert LOCK in root.objects(), "tofu itself must still be at work"
+    release = threading.Timer(2, flag.with_name("flag.go").touch)
+    release.start()
+    _, document = root.tofu.plan()  # its patience for the lock is one second
+    assert flag.with_name("flag.go").exists()
+    assert parse(document).empty, "what was made must be in the state"
+    assert LOCK not in root.objects()
