@@ -164,8 +164,8 @@ def load(path: Path = HERE / "images.yaml") -> Recipes:
         raise ConfigurationError(f"{path} is not YAML: {error}") from error
     except KeyError as error:
         raise ConfigurationError(f"{path}: there is no tool {error} in the catalogue.") from error
-    except AttributeError as error:
-        raise ConfigurationError(f"{path} is malformed: it must map image references to recipes.") from error
     except ValidationError as error:
         told = "\n".join(f"  {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
         raise ConfigurationError(f"{path} is malformed:\n{told}", hint="Correct these entries.") from error
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ConfigurationError(f"{path} is malformed: it must map image references to recipes.") from error
