@@ -14,6 +14,7 @@ from automation.errors import CommandFailed, ConfigurationError, DogitopsError
 from automation.process import run
 
 _MARKER = "/kind/dogitops-spec"  # written last: a cluster without it is half-made
+_SERVICES = "10.96.0.0/16"
 _ADMIN = "/etc/kubernetes/admin.conf"
 
 
@@ -71,6 +72,7 @@ class KindProvider:
                 hint=f"The nodes' logs are in {kubeconfig.parent / 'dump'}; 'dogitops tools doctor' checks it.",
             ) from error
         kubeconfig.chmod(0o600)
+        self._keep_service_addresses_inside(spec)
         if self.cni == "ptp":
             self._configure_ptp(spec)
         self._wait_ready(spec)
@@ -124,7 +126,7 @@ class KindProvider:
         return {
             "kind": "Cluster",
             "apiVersion": "kind.x-k8s.io/v1alpha4",
-            "networking": {"disableDefaultCNI": self.cni is not None},
+            "networking": {"disableDefaultCNI": self.cni is not None, "serviceSubnet": _SERVICES},
             "nodes": [{"role": role, "extraMounts": mounts} for role in roles],
         }
 
@@ -150,6 +152,16 @@ class KindProvider:
             ["docker", "exec", self._control_plane(name), "kubectl", "--kubeconfig", _ADMIN, *arguments], check=False
         )
         return done.stdout if done.returncode == 0 else ""
+
+    def _keep_service_addresses_inside(self, spec: ClusterSpec) -> None:
+        """Reject what goes to a Service that kube-proxy does not know yet, instead of letting it out.
+
+        Where something outside answers for every address (a transparent proxy), the API server's aggregation
+        layer would keep its connection to that for good, and the API service would never become available.
+        """
+        for node in self.nodes(spec.name):
+            for chain in ("OUTPUT", "FORWARD"):
+                run(["docker", "exec", node, "iptables", "-w", "-A", chain, "-d", _SERVICES, "-j", "REJECT"])
 
     def _configure_ptp(self, spec: ClusterSpec) -> None:
         """Write each node's CNI configuration for its pod range, and routes to the other nodes' ranges."""
