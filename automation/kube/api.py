@@ -190,6 +190,7 @@ def _connect(kubeconfig: Path) -> Any:
         raise ConfigurationError(
             f"There is no kubeconfig at {kubeconfig}.", hint="The cluster does not exist yet, or was made elsewhere."
         )
+    import urllib3  # noqa: PLC0415 - heavy
     import yaml  # noqa: PLC0415 - heavy
 
     library = _library()
@@ -203,6 +204,8 @@ def _connect(kubeconfig: Path) -> Any:
         raise ConfigurationError(
             f"The kubeconfig {kubeconfig} cannot be used: {error}", hint="Make the cluster's kubeconfig again."
         ) from error
+    if not configuration.verify_ssl:  # as the kubeconfig says; a warning with every request helps nobody
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     return library.dynamic.DynamicClient(library.client.ApiClient(configuration), discoverer=_no_discovery)
 
 
