@@ -22,6 +22,7 @@ from automation.gitops.installation import (
     hand_over,
     install,
     release,
+    start_platform,
 )
 from automation.gitops.manifests import Manifest, entries
 from automation.kube import KindUnknown, Kube, pod_is_ready, pod_state
@@ -36,6 +37,7 @@ __all__ = [
     "refresh",
     "release",
     "resume_apps",
+    "start_platform",
     "state_of",
     "wait_until_synced",
 ]

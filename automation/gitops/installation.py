@@ -24,6 +24,7 @@ PAUSED: Final = "paused"
 ROOT: Final = "root"
 
 _APPLICATION: Final = "argocd"
+_PLATFORM: Final = "platform"
 _BOOTSTRAP: Final = ("project.yaml", "root.yaml")
 
 
@@ -52,6 +53,19 @@ def install(
     kube.apply(cluster_secret(environment, url, revision, apps_automation or _automation(kube)))
 
 
+def start_platform(kube: Kube, root: Path, environment: str, *, kustomize: Path, path: str | None = None) -> list[str]:
+    """Apply the rest of the platform, so that it starts while Argo CD does; return the entries' names.
+
+    The manifests are those that Argo CD will read from Git, and it takes them over as they are. Safe to repeat.
+    """
+    started = []
+    for entry in contents(kustomize, root, path or folder(environment)):
+        if entry.zone == _PLATFORM and entry.application != _APPLICATION:
+            kube.apply_all(render(kustomize, root / entry.path), entry.namespace)
+            started.append(entry.application)
+    return started
+
+
 def hand_over(
     kube: Kube,
     root: Path,
@@ -66,18 +80,20 @@ def hand_over(
 
 
 def release(kube: Kube) -> int:
-    """Give up the fields that :func:`install` set, once Argo CD has set them too; return the number of objects.
+    """Give up the fields that we set, once Argo CD has set them too; return the number of objects.
 
-    Fields with two owners stay when one of them drops them, so what a later commit removes from Argo CD's own
-    manifests would stay in the cluster. Call it when the Application ``argocd`` is Synced.
+    Fields with two owners stay when one of them drops them, so what a later commit removes from the platform's
+    manifests would stay in the cluster. Call it when the platform is Synced.
     """
-    application = kube.get(API, "Application", _APPLICATION, NAMESPACE) or {}
-    resources = application.get("status", {}).get("resources", ())
-    for resource in resources:
-        metadata = {key: resource[key] for key in ("name", "namespace") if resource.get(key)}
-        version = "/".join(filter(None, (resource.get("group"), resource["version"])))
-        kube.apply({"apiVersion": version, "kind": resource["kind"], "metadata": metadata})
-    return len(resources)
+    released = 0
+    for application in kube.list(API, "Application", NAMESPACE, f"dogitops.io/zone={_PLATFORM}"):
+        default = application["spec"]["destination"].get("namespace")
+        for resource in application.get("status", {}).get("resources", ()):
+            metadata = {key: resource[key] for key in ("name", "namespace") if resource.get(key)}
+            version = "/".join(filter(None, (resource.get("group"), resource["version"])))
+            kube.apply({"apiVersion": version, "kind": resource["kind"], "metadata": metadata}, default)
+            released += 1
+    return released
 
 
 def folder(environment: str) -> str:

@@ -42,6 +42,8 @@ def bootstrap(site: Site, *, apps: str = "enabled") -> None:
                 report.note(str(line))
         with report.phase("Installing Argo CD"):
             journal.once("install", lambda: install_argocd(site, apps))
+        with report.phase("Starting the platform beside it"):
+            journal.once("platform", lambda: start_platform(site))
         with report.phase("Handing the repository to Argo CD"):
             journal.once(
                 "hand over",
@@ -64,6 +66,17 @@ def install_argocd(site: Site, apps: str) -> None:
         site.name,
         kustomize=install.path("kustomize"),
         apps_automation=apps,
+        path=site.environment.gitops.path,
+    )
+
+
+def start_platform(site: Site) -> list[str]:
+    """Apply what the platform needs besides Argo CD, which takes it over: both start at the same time."""
+    return argocd.start_platform(
+        site.kube,
+        site.workspace.root,
+        site.name,
+        kustomize=install.path("kustomize"),
         path=site.environment.gitops.path,
     )
 
