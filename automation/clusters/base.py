@@ -7,10 +7,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Protocol
 
+from automation import report
 from automation.environment import OWNED_PREFIX
-from automation.errors import Refused
+from automation.errors import ConfigurationError, Refused
+from automation.process import run
+
+_MARKER = "/dogitops-spec"  # in the first node, written last: a cluster without it is half-made
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,58 @@ class ClusterProvider(Protocol):
 
     def dump(self, name: str, folder: Path) -> None:
         """Write what helps to find out why a cluster fails into ``folder``."""
+
+
+class ContainerProvider(ClusterProvider, Protocol):
+    """A provider whose nodes are containers of the local docker engine."""
+
+    def start(self, spec: ClusterSpec) -> None:
+        """Start the nodes of a whole cluster that were stopped (by a reboot, for example), with their data."""
+
+
+def is_there(provider: ContainerProvider, spec: ClusterSpec, kubeconfig: Path) -> bool:
+    """Whether the cluster is there, whole; then it runs and its kubeconfig is written. A half-made one is removed.
+
+    Raises ConfigurationError where a whole one was made from another description.
+    """
+    nodes = provider.nodes(spec.name)
+    made_from = _marker(nodes[0]) if nodes else None
+    if made_from not in {None, spec.digest}:
+        raise ConfigurationError(
+            f"A cluster {spec.name} exists, made from another description.",
+            hint="Delete it first ('dogitops cluster delete ENVIRONMENT'), or plan and apply the change.",
+        )
+    if made_from is None:
+        if provider.exists(spec.name):
+            report.note(f"removing the half-made cluster {spec.name}")
+            provider.delete(spec.name)
+        return False
+    if not _all_run(nodes):
+        report.note(f"starting the stopped cluster {spec.name}")
+        provider.start(spec)
+    provider.write_kubeconfig(spec.name, kubeconfig)
+    report.note(f"cluster {spec.name} is there already")
+    return True
+
+
+def mark_whole(node: str, spec: ClusterSpec) -> None:
+    """Write into the first ``node`` from which description the now finished cluster was made."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "spec"
+        file.write_text(spec.digest)
+        run(["docker", "cp", file, f"{node}:{_MARKER}"])
+
+
+def _marker(node: str) -> str | None:
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "spec"
+        copied = run(["docker", "cp", f"{node}:{_MARKER}", file], check=False)  # works on stopped containers too
+        return file.read_text().strip() if copied.returncode == 0 else None
+
+
+def _all_run(nodes: Sequence[str]) -> bool:
+    listed = run(["docker", "inspect", "--format", "{{.State.Running}}", *nodes])
+    return set(listed.stdout.split()) == {"true"}
 
 
 def refuse_foreign(name: str) -> None:

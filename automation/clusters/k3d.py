@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from automation import report
-from automation.clusters.base import ClusterSpec, refuse_foreign, write_private
-from automation.errors import CommandFailed, ConfigurationError, DogitopsError
+from automation.clusters.base import ClusterSpec, is_there, mark_whole, refuse_foreign, write_private
+from automation.errors import CommandFailed, DeadlineExceeded, DogitopsError
 from automation.process import run
 
 # What gitops/ brings itself, so that a cluster is the same whoever makes it.
 _DISABLED = ("traefik", "servicelb", "local-storage", "metrics-server")
-_DIGEST_LABEL = "dogitops.io/spec"
+_ROLES = ("server", "agent")
 
 
 @dataclass(frozen=True)
@@ -29,33 +29,25 @@ class K3dProvider:
     def create(self, spec: ClusterSpec, kubeconfig: Path) -> None:
         """Make the cluster; see :class:`automation.clusters.base.ClusterProvider`."""
         refuse_foreign(spec.name)
-        found = self._describe(spec.name)
-        if found is not None:
-            labels = found["nodes"][0].get("runtimeLabels", {})
-            servers_run = all(node["State"]["Running"] for node in found["nodes"] if node["role"] != "loadbalancer")
-            if labels.get(_DIGEST_LABEL) == spec.digest and servers_run:
-                self.write_kubeconfig(spec.name, kubeconfig)
-                report.note(f"cluster {spec.name} is there already")
-                return
-            if _DIGEST_LABEL in labels and labels[_DIGEST_LABEL] != spec.digest:
-                raise ConfigurationError(
-                    f"A cluster {spec.name} exists, made from another description.",
-                    hint="Delete it first ('dogitops cluster delete ENVIRONMENT'), or plan and apply the change.",
-                )
-            report.note(f"removing the half-made cluster {spec.name}")
-            self.delete(spec.name)
+        if is_there(self, spec, kubeconfig):
+            return
         try:
             run(self._arguments(spec), timeout=600, on_line=lambda line: report.doing(line.strip()))
-        except CommandFailed as error:
+        except (CommandFailed, DeadlineExceeded) as error:
             self.delete(spec.name)
             raise DogitopsError(
                 f"k3d could not make the cluster {spec.name}: {error.message}",
                 hint="'dogitops tools doctor' checks this machine; '--provider kind' is the other way.",
             ) from error
         self.write_kubeconfig(spec.name, kubeconfig)
+        mark_whole(self.nodes(spec.name)[0], spec)
+
+    def start(self, spec: ClusterSpec) -> None:
+        """Start the nodes of a whole cluster that were stopped."""
+        run([self.binary, "cluster", "start", spec.name, "--wait", "--timeout", "300s"], timeout=330)
 
     def delete(self, name: str) -> bool:
-        """Remove the cluster; k3d removes its volume and network with it."""
+        """Remove the cluster; k3d removes its volume, and the network that it made for it alone."""
         refuse_foreign(name)
         there = self.exists(name)
         if there:
@@ -75,9 +67,10 @@ class K3dProvider:
         run([self.binary, "image", "import", "--cluster", name, *references], timeout=900)
 
     def nodes(self, name: str) -> list[str]:
-        """Return the containers of servers and agents."""
+        """Return the containers of servers and agents, servers first."""
         found = self._describe(name)
-        return sorted(n["name"] for n in found["nodes"] if n["role"] in {"server", "agent"}) if found else []
+        nodes = [(n["role"] != "server", n["name"]) for n in found["nodes"] if n["role"] in _ROLES] if found else []
+        return [node for _, node in sorted(nodes)]
 
     def dump(self, name: str, folder: Path) -> None:
         """Write each node's log; best effort, since things are failing already."""
@@ -91,8 +84,6 @@ class K3dProvider:
             self.binary, "cluster", "create", spec.name,
             "--image", self.image,
             "--servers", str(spec.control_planes), "--agents", str(spec.workers),
-            "--network", spec.name,
-            "--runtime-label", f"{_DIGEST_LABEL}={spec.digest}@server:*",
             "--kubeconfig-update-default=false", "--kubeconfig-switch-context=false",
             "--wait", "--timeout", "300s",
             *disabled,

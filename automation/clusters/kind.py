@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from automation import report, wait
-from automation.clusters.base import ClusterSpec, refuse_foreign, write_private
-from automation.errors import CommandFailed, ConfigurationError, DogitopsError
+from automation.clusters.base import ClusterSpec, is_there, mark_whole, refuse_foreign, write_private
+from automation.errors import CommandFailed, DeadlineExceeded, DogitopsError
 from automation.process import run
 
-_MARKER = "/kind/dogitops-spec"  # written last: a cluster without it is half-made
 _SERVICES = "10.96.0.0/16"
 _ADMIN = "/etc/kubernetes/admin.conf"
+_HINT = "'dogitops cluster dump' gathers the nodes' logs; creating it again removes it first."
 
 
 @dataclass(frozen=True)
@@ -23,30 +23,21 @@ class KindProvider:
     """Runs the ``kind`` binary with a node ``image`` of the local docker engine.
 
     ``cni`` is ``ptp`` for our own node image, which carries no network: the plain CNI plugin is configured
-    here instead (it enforces no NetworkPolicy). Otherwise kind's own network is used.
+    here instead (it enforces no NetworkPolicy). Otherwise kind's own network is used. ``patience`` is how many
+    seconds the nodes may take to become Ready.
     """
 
     binary: Path
     image: str
     cni: str | None = None
     kind: str = "kind"
+    patience: float = 180.0
 
     def create(self, spec: ClusterSpec, kubeconfig: Path) -> None:
         """Make the cluster; see :class:`automation.clusters.base.ClusterProvider`."""
         refuse_foreign(spec.name)
-        if self.exists(spec.name):
-            made_from = self._marker(spec.name)
-            if made_from == spec.digest and self._all_run(spec.name):
-                self.write_kubeconfig(spec.name, kubeconfig)
-                report.note(f"cluster {spec.name} is there already")
-                return
-            if made_from not in {None, spec.digest}:
-                raise ConfigurationError(
-                    f"A cluster {spec.name} exists, made from another description.",
-                    hint="Delete it first ('dogitops cluster delete ENVIRONMENT'), or plan and apply the change.",
-                )
-            report.note(f"removing the half-made cluster {spec.name}")
-            self.delete(spec.name)
+        if is_there(self, spec, kubeconfig):
+            return
         mirrors = kubeconfig.parent / "certs.d"
         for file, text in spec.mirrors:
             target = mirrors / file
@@ -56,7 +47,8 @@ class KindProvider:
         try:
             run(
                 [
-                    self.binary, "create", "cluster", "--name", spec.name, "--image", self.image,
+                    # What fails is kept until its logs are gathered: we remove it ourselves.
+                    self.binary, "create", "cluster", "--retain", "--name", spec.name, "--image", self.image,
                     "--kubeconfig", kubeconfig, "--config", "-",
                 ],
                 stdin=json.dumps(configuration),
@@ -64,7 +56,7 @@ class KindProvider:
                 timeout=600,
                 on_line=lambda line: report.doing(line.strip()),
             )  # fmt: skip
-        except CommandFailed as error:
+        except (CommandFailed, DeadlineExceeded) as error:
             self.dump(spec.name, kubeconfig.parent / "dump")
             self.delete(spec.name)
             raise DogitopsError(
@@ -72,11 +64,13 @@ class KindProvider:
                 hint=f"The nodes' logs are in {kubeconfig.parent / 'dump'}; 'dogitops tools doctor' checks it.",
             ) from error
         kubeconfig.chmod(0o600)
-        self._keep_service_addresses_inside(spec)
-        if self.cni == "ptp":
-            self._configure_ptp(spec)
-        self._wait_ready(spec)
-        run(["docker", "exec", "-i", self._control_plane(spec.name), "tee", _MARKER], stdin=spec.digest)
+        self._finish(spec)
+        mark_whole(self._control_plane(spec.name), spec)
+
+    def start(self, spec: ClusterSpec) -> None:
+        """Start the nodes of a whole cluster that were stopped."""
+        run(["docker", "start", *self.nodes(spec.name)], timeout=120)
+        self._finish(spec)
 
     def delete(self, name: str) -> bool:
         """Remove the cluster and its network."""
@@ -138,15 +132,6 @@ class KindProvider:
     def _control_plane(self, name: str) -> str:
         return self.nodes(name)[0]
 
-    def _marker(self, name: str) -> str | None:
-        nodes = self.nodes(name)
-        found = run(["docker", "exec", nodes[0], "cat", _MARKER], check=False) if nodes else None
-        return found.stdout.strip() if found is not None and found.returncode == 0 else None
-
-    def _all_run(self, name: str) -> bool:
-        listed = run(["docker", "inspect", "--format", "{{.State.Running}}", *self.nodes(name)])
-        return set(listed.stdout.split()) == {"true"}
-
     def _kubectl(self, name: str, *arguments: str) -> str:
         done = run(
             ["docker", "exec", self._control_plane(name), "kubectl", "--kubeconfig", _ADMIN, *arguments], check=False
@@ -163,6 +148,13 @@ class KindProvider:
             for chain in ("OUTPUT", "FORWARD"):
                 run(["docker", "exec", node, "iptables", "-w", "-A", chain, "-d", _SERVICES, "-j", "REJECT"])
 
+    def _finish(self, spec: ClusterSpec) -> None:
+        """Do what a node loses when it is stopped, and wait until all are Ready."""
+        self._keep_service_addresses_inside(spec)
+        if self.cni == "ptp":
+            self._configure_ptp(spec)
+        self._wait_ready(spec)
+
     def _configure_ptp(self, spec: ClusterSpec) -> None:
         """Write each node's CNI configuration for its pod range, and routes to the other nodes' ranges."""
 
@@ -177,7 +169,9 @@ class KindProvider:
             }
             return found if len(found) == spec.nodes and all(cidr for cidr, _ in found.values()) else None
 
-        ranges = wait.until(assigned, "pod address ranges of all nodes", timeout=120, interval=0.3)
+        ranges = wait.until(
+            assigned, "pod address ranges of all nodes", timeout=self.patience, interval=0.3, hint=_HINT
+        )
         for node, (cidr, _) in ranges.items():
             for other, (other_cidr, other_address) in ranges.items():
                 if other != node:
@@ -197,10 +191,10 @@ class KindProvider:
         wait.until(
             ready,
             f"all {spec.nodes} nodes of {spec.name} to be Ready",
-            timeout=180,
+            timeout=self.patience,
             interval=0.3,
-            state=lambda: self._kubectl(spec.name, "get", "nodes", "--no-headers").strip(),
-            hint="'docker logs' of the node's container tells why; 'dogitops cluster dump' gathers all of it.",
+            state=lambda: self._kubectl(spec.name, "get", "nodes", "--no-headers").strip() or "no answer",
+            hint=_HINT,
         )
 
 
