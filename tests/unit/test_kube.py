@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import socket
 import ssl
 import subprocess
 import threading
@@ -178,6 +179,26 @@ def test_a_certificate_of_another_cluster_is_not_tried_again(cluster: Cluster, t
     with pytest.raises(KubernetesError, match="certificate"):
         cluster.kube.list("v1", "Pod")
     assert time.monotonic() - began < 5
+
+
+def test_a_connection_cut_in_the_handshake_may_pass(cluster: Cluster) -> None:
+    """Docker's proxy takes connections before the API server does, and after it is gone."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def hang_up() -> None:
+            while True:
+                try:
+                    listener.accept()[0].close()
+                except OSError:
+                    return
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        cluster.write_kubeconfig("https", listener.getsockname()[1])
+        with pytest.raises(KubernetesError, match="cannot be reached") as caught:
+            cluster.kube._api.request("GET", "/version", patience=0)
+        assert caught.value.transient
+        assert not cluster.kube.ready()
+        listener.shutdown(socket.SHUT_RDWR)
 
 
 def test_a_cluster_rebuilt_at_another_port_is_found_after_a_reset(cluster: Cluster, tmp_path: Path) -> None:
