@@ -5,7 +5,8 @@ Installing and handing over lie in :mod:`automation.gitops.installation`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import time
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -46,6 +47,7 @@ Progress = Callable[[str], None]
 
 APPS: Final = "apps"
 
+_LOOK_AGAIN: Final = 5.0  # seconds
 _FINISHED: Final = frozenset({"Succeeded", "Failed", "Error"})
 
 
@@ -61,6 +63,7 @@ class ApplicationState:
     revision: str
     automated: bool
     busy: bool
+    failed: bool  # the last look ended in an error
 
     @property
     def done(self) -> bool:
@@ -95,6 +98,7 @@ def state_of(application: Manifest) -> ApplicationState:
         revision=status.get("sync", {}).get("revision", ""),
         automated=automated is not None and automated.get("enabled", True),
         busy="operation" in application or (phase is not None and phase not in _FINISHED),
+        failed=any("Error" in one.get("type", "") for one in status.get("conditions", ())),
     )
 
 
@@ -114,6 +118,7 @@ def wait_until_synced(
     """
     seen: list[ApplicationState] = []
     names: list[str] = []
+    looked_again: dict[str, float] = {}
 
     def waiting_for() -> list[str]:
         states = {state.name: state for state in seen}
@@ -121,6 +126,7 @@ def wait_until_synced(
 
     def all_done() -> bool:
         seen[:] = applications(kube)
+        looked_again.update(_look_again(kube, seen, looked_again))
         names[:] = sorted(expected) if expected is not None else _expected(kube)
         return not waiting_for()
 
@@ -184,6 +190,18 @@ def _switch(kube: Kube, to: str, timeout: float) -> list[str]:
         hint="Look at the pods of argocd: the ApplicationSet controller does this.",
     )
     return [one.name for one in apps]
+
+
+def _look_again(kube: Kube, states: Collection[ApplicationState], before: Mapping[str, float]) -> dict[str, float]:
+    """Refresh those whose last look ended in an error, each every few seconds at most; return when, by name.
+
+    Argo CD's parts start in any order. What one of them could not reach yet, it tries again within its interval.
+    """
+    now = time.monotonic()
+    failed = [one.name for one in states if one.failed and now - before.get(one.name, -_LOOK_AGAIN) >= _LOOK_AGAIN]
+    for name in failed:
+        refresh(kube, name)
+    return dict.fromkeys(failed, now)
 
 
 def _there(state: ApplicationState | None, revision: str | None) -> bool:

@@ -1,8 +1,8 @@
 """A read-only smart-HTTP Git server over one repository: ``python -m automation.gitops.server``.
 
-It serves ``/repository.git`` through Git's own ``git http-backend``, from the repository's own folder, so that a
-commit is there for clusters the moment it is made. Only fetching is allowed. It listens on the address given and
-on no other; clusters reach it over the docker bridge.
+It serves ``/repository.git`` through Git's own ``git http-backend``, from a view of the repository that follows what
+is checked out, so that a commit is there for clusters the moment it is made. Only fetching is allowed. It listens on
+the address given and on no other; clusters reach it over the docker bridge.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from pathlib import Path
 from typing import IO, Final
 from urllib.parse import parse_qs, urlsplit
 
+from automation.errors import DogitopsError
+from automation.gitops.view import CONFIG, View
+
 PATH: Final = "/repository.git"
-CONFIG: Final = Path(__file__).with_name("git.config")
 
 _SERVICE: Final = "git-upload-pack"
 _CHUNK: Final = 64 * 1024
@@ -32,14 +34,14 @@ _AT_ONCE: Final = 8
 
 
 class Server(ThreadingHTTPServer):
-    """Serves the repository whose Git folder is ``repository``."""
+    """Serves what ``view`` shows of a repository."""
 
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, address: tuple[str, int], repository: Path) -> None:
+    def __init__(self, address: tuple[str, int], view: View) -> None:
         super().__init__(address, Handler)
-        self.repository = repository
+        self.view = view
         self.slots = threading.BoundedSemaphore(_AT_ONCE)
 
 
@@ -58,6 +60,12 @@ class Handler(BaseHTTPRequestHandler):
         if not path.startswith(f"{PATH}/"):
             self.send_error(HTTPStatus.NOT_FOUND)
         elif path == f"{PATH}/info/refs" and parse_qs(query).get("service") == [_SERVICE]:
+            try:
+                self.server.view.follow()
+            except DogitopsError as error:
+                self.log_error("%s", error.message)
+                self.send_error(HTTPStatus.SERVICE_UNAVAILABLE, "The repository has no commit that could be served")
+                return
             self._backend("/info/refs", f"service={_SERVICE}")
         else:
             self.send_error(HTTPStatus.FORBIDDEN, "Only fetching over smart HTTP is allowed")
@@ -124,7 +132,7 @@ class Handler(BaseHTTPRequestHandler):
             "GIT_CONFIG_GLOBAL": str(CONFIG),
             "GIT_HTTP_EXPORT_ALL": "1",
             "REQUEST_METHOD": self.command,
-            "PATH_TRANSLATED": f"{self.server.repository}{service}",
+            "PATH_TRANSLATED": f"{self.server.view.folder}{service}",
             "QUERY_STRING": query,
             "REMOTE_ADDR": self.client_address[0],
             **{name: value for name, value in given.items() if value is not None},
@@ -181,8 +189,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--address", required=True)
     parser.add_argument("--port", required=True, type=int)
     parser.add_argument("--repository", required=True, type=Path, help="the repository's Git folder")
+    parser.add_argument("--view", required=True, type=Path, help="a folder for what clusters see of it; made anew")
     options = parser.parse_args(argv)
-    with Server((options.address, options.port), options.repository) as server, contextlib.suppress(KeyboardInterrupt):
+    view = View(options.repository, options.view)
+    with Server((options.address, options.port), view) as server, contextlib.suppress(KeyboardInterrupt):
         server.serve_forever()
     return 0
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from automation.gitops.server import Server
+from automation.gitops.view import View
 from automation.toolchain.cache import Damaged
 from automation.toolchain.install import Installer
 from tests.unit.gitops.api import Api
@@ -33,9 +34,9 @@ def clone(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def served(clone: Path) -> Iterator[str]:
+def served(clone: Path, tmp_path: Path) -> Iterator[str]:
     """Give the URL of the clone, served by a real server in a thread."""
-    with Server(("127.0.0.1", 0), clone / ".git") as server:
+    with Server(("127.0.0.1", 0), View(clone / ".git", tmp_path / "view")) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}/repository.git"
         server.shutdown()

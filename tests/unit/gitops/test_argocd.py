@@ -18,7 +18,7 @@ COMMIT = "a" * 40
 
 def application(api: Api, name: str, zone: str = "platform", *, automated: bool = True, **status: Any) -> Manifest:
     told = {"sync": {"status": "Synced", "revision": COMMIT}, "health": {"status": "Healthy"}, **status}
-    spec = {"syncPolicy": {"automated": {"enabled": automated}}}
+    spec = {"syncPolicy": {"automated": {"enabled": automated}}, "destination": {"namespace": name}}
     labels = {"labels": {"dogitops.io/zone": zone}}
     return api.put(API, "Application", name, "argocd", metadata=labels, spec=spec, status=told)
 
@@ -106,6 +106,18 @@ def test_a_running_operation_is_waited_for(api: Api) -> None:
     application(api, "ledger", "apps", operationState={"phase": "Running", "message": "applying"})
     with pytest.raises(DeadlineExceeded, match=r"ledger is Synced, Healthy, syncing \(applying\)"):
         argocd.wait_until_synced(api.kube, timeout=0)
+
+
+def test_argo_cd_is_asked_to_look_again_after_an_error(api: Api) -> None:
+    """It came up before what it needs; by itself it looks again only at its next interval."""
+    whole(api)
+    error = {"type": "ComparisonError", "message": "dial tcp: connection refused"}
+    application(api, "root", "bootstrap", sync={"status": "Unknown"}, conditions=[error])
+    application(api, "velero", health={"status": "Progressing"})
+    with pytest.raises(DeadlineExceeded, match=r"root is Unknown, Healthy \(dial tcp: connection refused\)"):
+        argocd.wait_until_synced(api.kube, timeout=0)
+    assert api.writes == [("PATCH", "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/root")]
+    assert api.find("Application", "root")["metadata"]["annotations"] == {"argocd.argoproj.io/refresh": "normal"}
 
 
 def test_only_what_is_expected_is_waited_for(api: Api) -> None:

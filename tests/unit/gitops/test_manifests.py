@@ -169,6 +169,20 @@ def test_the_default_storage_class_is_seen_by_velero(rendered: dict[str, list[Ma
     assert annotations["storageclass.kubernetes.io/is-default-class"] == "true"
     assert annotations["defaultVolumeType"] == "local"
     assert storage["volumeBindingMode"] == "WaitForFirstConsumer"
+    [provisioner] = [one for one in rendered["gitops/platform/local-storage"] if one["kind"] == "Deployment"]
+    [container] = containers(provisioner)
+    assert {"name": "PROVISIONER_NAME", "value": storage["provisioner"]} in container["env"]
+
+
+@pytest.mark.parametrize("cluster", CLUSTERS)
+def test_volumes_name_a_class_that_the_cluster_makes(
+    cluster: str, kustomize: Path, rendered: dict[str, list[Manifest]]
+) -> None:
+    manifests = [one for entry in contents(kustomize, ROOT, cluster) for one in rendered[entry.path]]
+    classes = {one["metadata"]["name"] for one in manifests if one["kind"] == "StorageClass"}
+    claims = [claim for one in manifests for claim in one.get("spec", {}).get("volumeClaimTemplates", ())]
+    assert claims
+    assert {claim["spec"].get("storageClassName") for claim in claims} <= classes
 
 
 @pytest.mark.parametrize("cluster", CLUSTERS)
@@ -315,7 +329,7 @@ def test_every_folder_is_reached_from_a_cluster(kustomize: Path) -> None:
 
 def test_contents_are_read_as_they_stand(kustomize: Path) -> None:
     listed = contents(kustomize, ROOT, "gitops/clusters/local")
-    assert Entry("ledger", "ledger", "gitops/apps/ledger", "apps") in listed
+    assert Entry("ledger", "ledger", "gitops/clusters/local/ledger", "apps") in listed
     assert Entry("argocd", "argocd", "gitops/clusters/local/argocd", "platform") in listed
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from automation.gitops.server import Server
+from automation.gitops.view import View
 from tests.unit.gitops.conftest import git
 
 
@@ -37,24 +38,51 @@ def test_a_commit_can_be_cloned_the_moment_it_is_made(served: str, clone: Path, 
     assert (tmp_path / "copy" / "gitops" / "a.yaml").read_text() == "a: 2\n"
 
 
-def test_a_detached_head_can_be_fetched(served: str, clone: Path, tmp_path: Path) -> None:
+def test_a_commit_on_no_branch_is_served_on_one(served: str, clone: Path, tmp_path: Path) -> None:
+    """A CI runner's clone is on no branch, and Argo CD's client finds HEAD on a branch only."""
     git(clone, "checkout", "--quiet", "--detach")
     (clone / "new").write_text("only here")
     git(clone, "add", "new")
     git(clone, "commit", "--quiet", "-m", "On no branch")
     head = git(clone, "rev-parse", "HEAD")
-    assert git(tmp_path, "ls-remote", served, "HEAD").split()[0] == head
-    git(tmp_path, "init", "--quiet", "copy")
-    git(tmp_path / "copy", "fetch", "--quiet", served, head)
-    git(tmp_path / "copy", "checkout", "--quiet", "FETCH_HEAD")
+    listed = git(tmp_path, "ls-remote", "--symref", served).splitlines()
+    assert listed == ["ref: refs/heads/main\tHEAD", f"{head}\tHEAD", f"{head}\trefs/heads/main"]
+    git(tmp_path, "clone", "--quiet", served, "copy")
     assert (tmp_path / "copy" / "new").read_text() == "only here"
+
+
+def test_an_earlier_commit_can_be_asked_for(served: str, clone: Path, tmp_path: Path) -> None:
+    first = git(clone, "rev-parse", "HEAD")
+    git(clone, "commit", "--quiet", "--allow-empty", "-m", "Second")
+    git(tmp_path, "init", "--quiet", "copy")
+    git(tmp_path / "copy", "-c", "protocol.version=0", "fetch", "--quiet", served, first)
+    assert git(tmp_path / "copy", "rev-parse", "FETCH_HEAD") == first
+
+
+def test_a_rewritten_branch_is_followed(served: str, clone: Path, tmp_path: Path) -> None:
+    git(clone, "commit", "--quiet", "--amend", "-m", "First, again")
+    assert git(tmp_path, "ls-remote", served, "HEAD").split()[0] == git(clone, "rev-parse", "HEAD")
+
+
+def test_serving_writes_nothing_into_the_repository(served: str, clone: Path, tmp_path: Path) -> None:
+    def files() -> dict[str, int]:
+        return {str(file): file.stat().st_mtime_ns for file in (clone / ".git").rglob("*")}
+
+    before = files()
+    git(tmp_path, "clone", "--quiet", served, "copy")
+    assert files() == before
+
+
+def test_a_repository_that_went_away_is_said_to_be_unavailable(served: str, clone: Path) -> None:
+    (clone / ".git" / "HEAD").write_text("ref: refs/heads/unborn\n")
+    assert status(served, "GET", "/repository.git/info/refs?service=git-upload-pack") == 503
 
 
 def test_a_linked_worktree_is_served_at_its_own_head(clone: Path, tmp_path: Path) -> None:
     git(clone, "worktree", "add", "--quiet", "-b", "side", str(tmp_path / "side"))
     git(tmp_path / "side", "commit", "--quiet", "--allow-empty", "-m", "Aside")
     folder = Path(git(tmp_path / "side", "rev-parse", "--absolute-git-dir"))
-    with Server(("127.0.0.1", 0), folder) as server:
+    with Server(("127.0.0.1", 0), View(folder, tmp_path / "view")) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         url = f"http://127.0.0.1:{server.server_address[1]}/repository.git"
         advertised = git(tmp_path, "ls-remote", url, "HEAD").split()[0]
@@ -128,13 +156,14 @@ def test_only_fetching_is_answered(served: str, method: str, path: str, expected
     assert status(served, method, path) == expected
 
 
-def test_stashes_and_remote_branches_stay_private(served: str, clone: Path) -> None:
+def test_what_is_not_checked_out_stays_private(served: str, clone: Path) -> None:
     (clone / "gitops" / "a.yaml").write_text("secret: draft\n")
     git(clone, "stash", "--quiet")
     git(clone, "update-ref", "refs/remotes/origin/theirs", "HEAD")
+    git(clone, "branch", "draft")
     git(clone, "tag", "v1")
     refs = {line.split()[1] for line in git(clone, "ls-remote", served).splitlines()}
-    assert refs == {"HEAD", "refs/heads/main", "refs/tags/v1"}
+    assert refs == {"HEAD", "refs/heads/main"}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to another user")
