@@ -99,6 +99,12 @@ class Ran:
     output: str
 
 
+def phases(output: str) -> list[tuple[str, float]]:
+    """Return the phases that a command of ours said it finished, with their seconds."""
+    found = re.findall(r"^✓ (.+?) (?:(\d+) min )?([\d.]+) s$", output, re.MULTILINE)
+    return [(title, int(minutes or 0) * 60 + float(seconds)) for title, minutes, seconds in found]
+
+
 def timed(work: Callable[[], object]) -> float:
     """Return how many seconds ``work`` takes."""
     began = time.perf_counter()

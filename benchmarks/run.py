@@ -27,7 +27,7 @@ if importlib.util.find_spec("pydantic") is None:  # not the environment of this 
 
 import yaml  # noqa: E402 - see above
 from bare import Bare  # noqa: E402
-from measure import RESULTS, Figure, Pair, Ran, Result, run, timed  # noqa: E402
+from measure import RESULTS, Figure, Pair, Ran, Result, phases, run, timed  # noqa: E402
 
 from automation import report  # noqa: E402
 from automation.errors import DogitopsError  # noqa: E402
@@ -117,14 +117,16 @@ def bootstrap(repeat: int) -> Result:
             with report.phase(f"bootstrap, {turn}"):
                 if turn.ours:
                     dogitops("cluster", "create", ENVIRONMENT)
-                    ours.append(dogitops("bootstrap", ENVIRONMENT).seconds)
+                    last = dogitops("bootstrap", ENVIRONMENT)
+                    ours.append(last.seconds)
                     dogitops("cluster", "delete", ENVIRONMENT, "--yes")
                 else:
                     bare.create()
                     theirs.append(timed(lambda: bare.install(everything)))
                     bare.delete()
     what = "bootstrap, up to every application Synced and Healthy"
-    return Result("bootstrap", [Pair(what, tuple(ours), tuple(theirs), 1.2)])
+    figures = [Figure(f"last bootstrap: {title}", seconds, "s") for title, seconds in phases(last.output)]
+    return Result("bootstrap", [Pair(what, tuple(ours), tuple(theirs), 1.2)], figures)
 
 
 def drill(_repeat: int) -> Result:
