@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import sys
 from types import FrameType
@@ -52,22 +53,26 @@ def main() -> None:
     except DogitopsError as error:
         report.failure(error)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        report.failure(Interrupted("Interrupted.", hint="Run the same command again: it goes on where it stopped."))
-        sys.exit(Interrupted.exit_code)
+    except SystemExit as ending:
+        if ending.code == Interrupted.exit_code:  # typer makes this of a KeyboardInterrupt, without a word
+            report.failure(Interrupted("Interrupted.", hint="Run the same command again: it goes on where it stopped."))
+        raise
     except BrokenPipeError:
         sys.exit(1)
     except OSError as error:
         report.failure(
             DogitopsError(
                 f"{error.strerror}: {error.filename}" if error.filename else str(error),
-                hint="Free some disk space and run the command again." if error.errno == _NO_SPACE else None,
+                hint="'df -h' shows which disk is full. Free some space and run the command again: "
+                "what was finished is kept."
+                if error.errno in _NO_SPACE
+                else None,
             )
         )
         sys.exit(1)
 
 
-_NO_SPACE = 28
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 def _on_terminate(_signal: int, _frame: FrameType | None) -> None:

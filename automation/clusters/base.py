@@ -138,7 +138,11 @@ def write_private(path: Path, text: str) -> None:
     """Write ``text`` to ``path`` in one step, readable by the user alone."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     temporary = path.with_name(path.name + ".new")
-    temporary.touch(mode=0o600)
-    temporary.chmod(0o600)
-    temporary.write_text(text)
-    temporary.replace(path)
+    try:
+        temporary.touch(mode=0o600)
+        temporary.chmod(0o600)
+        temporary.write_text(text)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error  # a full disk names no file by itself

@@ -76,8 +76,9 @@ class Site:
                 _from_variable(told.access_key_variable, "the S3 access key"),
                 _from_variable(told.secret_key_variable, "the S3 secret key"),
             )
+        address = self.address  # first: without docker there is no use in building the server
         binary = install.path("versitygw")
-        return objectstore.serve_local(self.kept / "objectstore", binary, self.address, told.port, told.region)
+        return objectstore.serve_local(self.kept / "objectstore", binary, address, told.port, told.region)
 
     @cached_property
     def git_url(self) -> str:
@@ -132,11 +133,12 @@ class Site:
 
     def create_cluster(self) -> None:
         """Make the cluster (nothing to do where it is there) and remember who made it."""
+        provider = self.provider  # first: it has docker made ready, which the mirror listens on
         hosts = images.containerd_hosts(self.mirror) if self.mirror else {}
         told = self.environment.cluster
         spec = ClusterSpec(told.name, told.control_planes, told.workers, tuple(sorted(hosts.items())))
-        self.provider.create(spec, self.kubeconfig)
-        write_private(self.kept / "provider", self.provider.kind)
+        provider.create(spec, self.kubeconfig)
+        write_private(self.kept / "provider", provider.kind)
 
     def delete_cluster(self) -> bool:
         """Remove the cluster and what we remember of it; return whether there was one."""
