@@ -86,7 +86,7 @@ def place(tmp_path: Path) -> Place:
 
 @pytest.fixture
 def bare_path(tmp_path: Path) -> str:
-    """A PATH on which there is git, and nothing to run or install containers with."""
+    """Return a PATH on which there is git, and nothing to run or install containers with."""
     folder = tmp_path / "bin"
     folder.mkdir()
     git = shutil.which("git")
@@ -97,7 +97,7 @@ def bare_path(tmp_path: Path) -> str:
 
 @pytest.fixture(scope="session")
 def own_namespace() -> tuple[str, ...]:
-    """Words before a command that run it as root of a user namespace with mounts of its own."""
+    """Return the words that run a command as root of a user namespace with mounts of its own."""
     words = ("unshare", "--user", "--map-root-user", "--mount")
     if shutil.which("unshare") is None or subprocess.run([*words, "true"], capture_output=True, check=False).returncode:
         pytest.skip("this machine allows no user namespaces")
