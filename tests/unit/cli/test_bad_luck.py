@@ -159,7 +159,8 @@ def test_a_full_disk_names_the_place_and_loses_nothing(
     script = tmp_path / "on-a-tiny-disk"
     script.write_text(
         "#!/bin/sh\n"
-        f"mount -t tmpfs -o size=64k tmpfs {kept} || exit 99\nmkdir -p {kept}/there\necho old >{kept}/there/kubeconfig\n"
+        f"mount -t tmpfs -o size=64k tmpfs {kept} || exit 99\n"
+        f"mkdir -p {kept}/there; echo old >{kept}/there/kubeconfig\n"
         f'"$@"; code=$?; cat {kept}/there/kubeconfig; exit $code\n'
     )
     script.chmod(0o755)

@@ -1,0 +1,230 @@
+"""The object store against a small S3 server over HTTP; tests/e2e/test_state.py has the real one."""
+
+from __future__ import annotations
+
+import re
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+
+from automation import daemon, objectstore
+from automation.errors import ConfigurationError, DogitopsError, Refused
+from automation.objectstore import ObjectStore
+from automation.secret import Secret
+
+PAGE = 3  # objects in one answer, so that listing needs several
+
+
+class S3(ThreadingHTTPServer):
+    """Buckets and the keys in them, over the part of S3's API that is used here."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.buckets: dict[str, list[str]] = {}
+        self.refuse_with: str | None = None
+        self.seen: list[tuple[str, str, dict[str, str]]] = []
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: S3
+
+    def do_GET(self) -> None:
+        bucket, _, query = self._asked()
+        if not bucket:
+            names = "".join(f"<Bucket><Name>{name}</Name></Bucket>" for name in self.server.buckets)
+            self._answer(200, f"<ListAllMyBucketsResult><Buckets>{names}</Buckets></ListAllMyBucketsResult>")
+            return
+        keys = self.server.buckets[bucket]
+        after = query.get("continuation-token", [""])[0]
+        rest = [key for key in keys if key > after]
+        page = rest[:PAGE]
+        more = len(rest) > PAGE
+        listed = "".join(f"<Contents><Key>{key}</Key></Contents>" for key in page)
+        token = f"<NextContinuationToken>{page[-1]}</NextContinuationToken>" if more else ""
+        body = f"<IsTruncated>{str(more).lower()}</IsTruncated>{token}{listed}"
+        self._answer(200, f"<ListBucketResult>{body}</ListBucketResult>")
+
+    def do_PUT(self) -> None:
+        bucket, _, _ = self._asked()
+        self.server.buckets[bucket] = []
+        self._answer(200)
+
+    def do_DELETE(self) -> None:
+        bucket, key, _ = self._asked()
+        if key:
+            self.server.buckets[bucket].remove(key)
+        elif self.server.buckets[bucket]:
+            self._answer(409, "<Error><Code>BucketNotEmpty</Code></Error>")
+            return
+        else:
+            del self.server.buckets[bucket]
+        self._answer(204)
+
+    def _asked(self) -> tuple[str, str, dict[str, list[str]]]:
+        parts = urlsplit(self.path)
+        bucket, _, key = unquote(parts.path).lstrip("/").partition("/")
+        self.server.seen.append((self.command, self.path, dict(self.headers.items())))
+        return bucket, key, parse_qs(parts.query)
+
+    def _answer(self, status: int, body: str = "") -> None:
+        refused = self.server.refuse_with
+        if refused:
+            status, body = 403, f"<Error><Code>{refused}</Code><Message>no</Message></Error>"
+        self.send_response(status)
+        self.send_header("Content-Type", "application/xml")
+        self.send_header("Content-Length", str(len(body.encode())))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *_: Any) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture
+def s3() -> Iterator[S3]:
+    server = S3()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def store(s3: S3) -> ObjectStore:
+    endpoint = f"http://127.0.0.1:{s3.server_address[1]}"
+    return ObjectStore(endpoint, "us-east-1", Secret("access-key-9"), Secret("canary-value-9"))
+
+
+def test_a_bucket_is_made_once(s3: S3, store: ObjectStore) -> None:
+    assert store.ensure_bucket("dogitops-a")
+    assert not store.ensure_bucket("dogitops-a")
+    assert list(s3.buckets) == ["dogitops-a"]
+
+
+def test_requests_are_such_that_compatibles_understand_them(s3: S3, store: ObjectStore) -> None:
+    store.ensure_bucket("dogitops-a")
+    method, path, headers = s3.seen[-1]
+    assert (method, path) == ("PUT", "/dogitops-a"), "the bucket stands in the path, not in the host's name"
+    assert not [name for name in headers if re.match("x-amz-checksum|x-amz-sdk-checksum", name, re.IGNORECASE)]
+    assert all("canary" not in str(seen) for seen in s3.seen), "keys sign, they do not travel"
+
+
+def test_a_bucket_goes_with_all_that_it_holds(s3: S3, store: ObjectStore) -> None:
+    s3.buckets = {"dogitops-a": [f"backups/{n:02d} +é" for n in range(2 * PAGE + 1)], "other": ["kept"]}
+    assert store.delete_bucket("dogitops-a", with_objects=True)
+    assert s3.buckets == {"other": ["kept"]}
+    assert not store.delete_bucket("dogitops-a", with_objects=True)
+
+
+def test_a_bucket_that_holds_objects_is_kept_unless_told(s3: S3, store: ObjectStore) -> None:
+    s3.buckets = {"dogitops-a": ["one"]}
+    with pytest.raises(Refused, match="still holds objects") as caught:
+        store.delete_bucket("dogitops-a", with_objects=False)
+    assert "--delete-backups" in (caught.value.hint or "")
+    assert s3.buckets == {"dogitops-a": ["one"]}
+    s3.buckets["dogitops-a"] = []
+    assert store.delete_bucket("dogitops-a", with_objects=False)
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"])
+def test_refused_keys_are_a_matter_of_configuration(s3: S3, store: ObjectStore, code: str) -> None:
+    s3.refuse_with = code
+    with pytest.raises(ConfigurationError, match=rf"refuses the keys \({code}\)") as caught:
+        store.ensure_bucket("dogitops-a")
+    assert store.endpoint in caught.value.message
+
+
+def test_any_other_answer_is_told(s3: S3, store: ObjectStore) -> None:
+    s3.refuse_with = "QuotaExceeded"
+    with pytest.raises(DogitopsError, match="QuotaExceeded") as caught:
+        store.ensure_bucket("dogitops-a")
+    assert caught.value.exit_code == 1
+
+
+@pytest.mark.parametrize("verb", ["make", "remove"])
+def test_a_server_that_is_down_says_how_to_start_it(store: ObjectStore, verb: str) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        gone = replace(store, endpoint=f"http://127.0.0.1:{probe.getsockname()[1]}")
+    with pytest.raises(DogitopsError, match="can't be reached") as caught:
+        gone.ensure_bucket("dogitops-a") if verb == "make" else gone.delete_bucket("dogitops-a", with_objects=True)
+    assert gone.endpoint in caught.value.message
+    assert "dogitops up" in (caught.value.hint or "")
+
+
+def test_tofu_is_told_the_server_and_the_keys_in_variables(store: ObjectStore) -> None:
+    variables = store.variables()
+    assert variables["AWS_ENDPOINT_URL_S3"] == store.endpoint
+    assert isinstance(variables["AWS_SECRET_ACCESS_KEY"], Secret)
+    assert "canary" not in str(variables)
+
+
+def test_velero_gets_a_credentials_file(store: ObjectStore) -> None:
+    credentials = store.aws_credentials()
+    assert "canary" not in f"{credentials}{credentials!r}"
+    assert credentials.reveal().splitlines() == [
+        "[default]", "aws_access_key_id=access-key-9", "aws_secret_access_key=canary-value-9",
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Path:
+    """Return a program in versitygw's place: it writes down how it was called, and listens."""
+    program = tmp_path / "versitygw"
+    program.write_text(
+        f"#!{sys.executable} -S\n"
+        "import os, socket, sys, signal\n"
+        f"open({str(tmp_path / 'argv')!r}, 'w').write(' '.join(sys.argv[1:]))\n"
+        f"open({str(tmp_path / 'keys')!r}, 'w').write(os.environ['ROOT_ACCESS_KEY'] + os.environ['ROOT_SECRET_KEY'])\n"
+        "host, port = sys.argv[sys.argv.index('--port') + 1].split(':')\n"
+        "listening = socket.create_server((host, int(port)))\n"
+        "signal.pause()\n"
+    )
+    program.chmod(0o755)
+    return program
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_the_local_server_is_started_once_with_keys_that_stay(server: Path, tmp_path: Path) -> None:
+    folder, port = tmp_path / "objectstore", free_port()
+    try:
+        first = objectstore.serve_local(folder, server, "127.0.0.1", port, "us-east-1")
+        running = daemon.find(folder, objectstore.SERVER)
+        assert objectstore.serve_local(folder, server, "127.0.0.1", port, "us-east-1") == first
+        assert daemon.find(folder, objectstore.SERVER) == running
+        assert first.secret_key.reveal() in (tmp_path / "keys").read_text()
+        assert first.secret_key.reveal() not in (tmp_path / "argv").read_text()
+        assert (folder / "secret-key").stat().st_mode & 0o077 == 0
+        (folder / "data" / "kept").touch()
+    finally:
+        assert objectstore.stop_local(folder)
+    again = objectstore.serve_local(folder, server, "127.0.0.1", port, "us-east-1")
+    assert objectstore.stop_local(folder)
+    assert not objectstore.stop_local(folder)
+    assert again == first
+    assert (folder / "data" / "kept").exists(), "ending the server must not touch its data"
+
+
+def test_a_busy_port_is_named(server: Path, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigurationError, match=f"Port {port} on 127.0.0.1 is taken") as caught:
+            objectstore.serve_local(tmp_path / "objectstore", server, "127.0.0.1", port, "us-east-1")
+    assert "environment.yaml" in (caught.value.hint or "")
+    assert not (tmp_path / "argv").exists()
