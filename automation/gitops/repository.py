@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -68,6 +72,21 @@ def uncommitted(root: Path, folder: str = "gitops") -> list[str]:
     """Return the paths below ``folder`` that differ from the last commit: they do not reach a cluster."""
     listing = git(root, "status", "--porcelain", "--no-renames", "--untracked-files=all", "-z", "--", folder)
     return sorted(entry[3:] for entry in listing.split("\0") if entry)
+
+
+@contextmanager
+def committed(root: Path, folder: str = "gitops") -> Iterator[Path]:
+    """Give a copy of the repository's ``folder`` as the last commit has it, below a root that lasts for the block.
+
+    What a cluster is made from must be what Argo CD will read, not what lies about in the working tree.
+    """
+    with tempfile.TemporaryDirectory(prefix="dogitops-") as name:
+        archive = Path(name) / "commit.tar"
+        git(root, "archive", "--format=tar", f"--output={archive}", "HEAD", folder)
+        tree = Path(name) / "tree"
+        with tarfile.open(archive) as tar:
+            tar.extractall(tree, filter="data")
+        yield tree
 
 
 def _git_folder(root: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from automation import report
 from automation.errors import Interrupted
@@ -40,15 +41,14 @@ def bootstrap(site: Site, *, apps: str = "enabled") -> None:
         with report.phase("Seeding the secrets that the first sync needs"):
             for line in secrets.seed(site.kube, site.secrets()):
                 report.note(str(line))
-        with report.phase("Installing Argo CD"):
-            journal.once("install", lambda: install_argocd(site, apps))
-        with report.phase("Starting the platform beside it"):
-            journal.once("platform", lambda: start_platform(site))
-        with report.phase("Handing the repository to Argo CD"):
-            journal.once(
-                "hand over",
-                lambda: argocd.hand_over(site.kube, site.workspace.root, site.name, path=site.environment.gitops.path),
-            )
+        with repository.committed(site.workspace.root) as tree:
+            with report.phase("Installing Argo CD"):
+                journal.once("install", lambda: install_argocd(site, tree, apps))
+            with report.phase("Starting the platform beside it"):
+                journal.once("platform", lambda: start_platform(site, tree))
+            with report.phase("Handing the repository to Argo CD"):
+                path = site.environment.gitops.path
+                journal.once("hand over", lambda: argocd.hand_over(site.kube, tree, site.name, path=path))
         with report.phase("Waiting until every application is Synced and Healthy"):
             argocd.wait_until_synced(site.kube, timeout=SYNC_PATIENCE, progress=report.doing)
             if apps == "enabled":
@@ -58,11 +58,11 @@ def bootstrap(site: Site, *, apps: str = "enabled") -> None:
     journal.clear()
 
 
-def install_argocd(site: Site, apps: str) -> None:
+def install_argocd(site: Site, tree: Path, apps: str) -> None:
     """Install Argo CD at the version that ``gitops/platform/argocd`` pins, and wait for it."""
     argocd.install(
         site.kube,
-        site.workspace.root,
+        tree,
         site.name,
         kustomize=install.path("kustomize"),
         apps_automation=apps,
@@ -70,11 +70,11 @@ def install_argocd(site: Site, apps: str) -> None:
     )
 
 
-def start_platform(site: Site) -> list[str]:
+def start_platform(site: Site, tree: Path) -> list[str]:
     """Apply what the platform needs besides Argo CD, which takes it over: both start at the same time."""
     return argocd.start_platform(
         site.kube,
-        site.workspace.root,
+        tree,
         site.name,
         kustomize=install.path("kustomize"),
         path=site.environment.gitops.path,

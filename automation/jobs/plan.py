@@ -9,7 +9,6 @@ from automation.jobs.site import Site
 from automation.opentofu import plan as model
 from automation.opentofu.runner import SavedPlan
 
-
 CLUSTER = "terraform_data.cluster"  # the cluster of an environment whose provider OpenTofu can't look into
 
 
