@@ -19,13 +19,11 @@ from automation.jobs import restore as restore_job
 from automation.jobs.bootstrap import SYNC_PATIENCE, advice
 from automation.jobs.site import Site
 from automation.journal import Journal
-from automation.recovery import evidence, inventory, ledger, writes
+from automation.recovery import evidence, findings, inventory, ledger, writes
 from automation.secret import Secret
 from automation.toolchain import install
 
 LOSSES = ("entry", "file", "object")
-_KINDS = ("missing", "unexpected", "changed")
-_SHOWN = 200
 _LIMITS = (
     "The cluster ran on one machine: a lost region or a lost object store was not drilled.",
     "Objects were compared in the namespaces of the backup; the platform comes from Git and was checked by Argo CD.",
@@ -130,7 +128,7 @@ class _Run:
 
     def _back_up(self, name: str) -> list[dict[str, Any]]:
         done = backup_job.backup(self.site, name=name)
-        return [{"claim": f"{c.namespace}/{c.claim}", "bytes": c.bytes} for c in done.covered]
+        return [claim.model_dump(mode="json") for claim in findings.coverage(done.covered)]
 
     def _wipe(self) -> dict[str, Any]:
         disaster = time.time()
@@ -176,19 +174,8 @@ class _Run:
         for reason in reasons[:10]:
             report.warn(reason)
         return {
-            "data": {
-                "entries": data.expected, "bytes": data.bytes, "missing": len(data.missing),
-                "changed": len(data.changed), "extra": data.extra, "file": data.file,
-            },
-            "objects": {
-                "compared": len(before.objects),
-                **{kind: len({d.identity for d in differences if d.kind == kind}) for kind in _KINDS},
-                "differences": [
-                    {"kind": d.kind, "object": d.identity, "path": d.path, "before": _short(d.before),
-                     "after": _short(d.after)}
-                    for d in differences[:_SHOWN]
-                ],
-            },
+            "data": findings.data(data).model_dump(mode="json"),
+            "objects": findings.objects(before, differences).model_dump(mode="json"),
             "reasons": reasons,
             "rto": rto,
             "rpo": max(0.0, rpo) if rpo is not None else None,
@@ -218,7 +205,7 @@ class _Run:
                 "rpo_seconds": found["rpo"],
                 "data": found["data"],
                 "objects": found["objects"],
-                "coverage": [{"pvc": c["claim"], "bytes": c["bytes"]} for c in covered],
+                "coverage": covered,
                 "versions": {tool: install.version(tool) for tool in _TOOLS},
                 "verdict": "failed" if found["reasons"] else "passed",
                 "reasons": found["reasons"],
@@ -253,8 +240,3 @@ def newest_evidence(site: Site, file: Path | None = None) -> tuple[Path, evidenc
             f"There is no evidence for {site.name} yet.", hint=f"Run 'dogitops drill {site.name}'."
         )
     return path, evidence.read(path, signing_key(site).public)
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
