@@ -15,6 +15,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from automation.errors import DogitopsError
+from automation.toolchain import engine, install
+
 ROOT = Path(__file__).resolve().parents[2]
 CLUSTER = "dogitops-e2e"
 
@@ -83,8 +86,6 @@ class Clone:
         return Ran(child.returncode, "".join(lines), time.monotonic() - began)
 
     def kubectl(self, *arguments: str) -> str:
-        from automation.toolchain import install
-
         done = subprocess.run(
             [str(install.path("kubectl")), "--kubeconfig", str(self.kept / "kubeconfig"), *arguments],
             capture_output=True, text=True, check=False, timeout=120,
@@ -136,9 +137,6 @@ def remove(clone: Clone) -> None:
 @pytest.fixture(scope="session")
 def docker() -> None:
     """Docker, or a reason why not."""
-    from automation.errors import DogitopsError
-    from automation.toolchain import engine
-
     try:
         engine.ensure_docker()
     except DogitopsError as error:
@@ -147,7 +145,7 @@ def docker() -> None:
 
 @pytest.fixture(scope="module")
 def clone(docker: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
-    """The clone in which the main job runs; what an earlier, killed run left under its names goes first."""
+    """Make the clone in which the main job runs; what an earlier, killed run left under its names goes first."""
     clone = make_clone(tmp_path_factory.mktemp("main") / "repository", CLUSTER, 17480)
     remove(clone)
     yield clone
