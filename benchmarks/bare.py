@@ -112,7 +112,7 @@ class Bare:
         self.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
         self.kubectl("apply", "--server-side", "-f", str(prepared.rest))
         for namespace, workload in prepared.workloads:
-            self.kubectl("-n", namespace, "rollout", "status", workload, "--timeout=900s")
+            self.kubectl("-n", namespace, "rollout", "status", workload, "--timeout=300s")
 
     def find_backup(self, backup: str) -> None:
         """Wait until Velero has found the backup, with its volumes, in the bucket."""

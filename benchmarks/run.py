@@ -11,6 +11,7 @@ import argparse
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -30,7 +31,7 @@ from bare import Bare  # noqa: E402
 from measure import RESULTS, Figure, Pair, Ran, Result, phases, run, timed  # noqa: E402
 
 from automation import report  # noqa: E402
-from automation.errors import DogitopsError  # noqa: E402
+from automation.errors import DogitopsError, Interrupted  # noqa: E402
 from automation.gitops import repository  # noqa: E402
 from automation.jobs.drill import newest_evidence  # noqa: E402
 from automation.jobs.site import Site  # noqa: E402
@@ -214,10 +215,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--repeat", type=int, help="rounds (cluster 3, bootstrap 1, cli 15; a drill runs once)")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the JSON (benchmarks/results)")
     options = parser.parse_args(argv)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what runs is cleared up
     for name in BENCHMARKS if options.benchmark == "all" else [options.benchmark]:
         work, repeat = BENCHMARKS[name]
         try:
             result = work(max(1, options.repeat or repeat))
+        except KeyboardInterrupt:
+            report.failure(Interrupted("Interrupted; what ran is cleared up."))
+            return Interrupted.exit_code
         except DogitopsError as error:
             report.failure(error)
             return error.exit_code
