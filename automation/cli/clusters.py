@@ -26,14 +26,19 @@ def create(environment: Environment, *, provider: Provider = None) -> None:
 
 
 @app.command()
-def delete(environment: Environment, *, yes: Yes = False) -> None:
+def delete(
+    environment: Environment,
+    *,
+    yes: Yes = False,
+    keep_foreign: Annotated[bool, typer.Option(help="Only forget a cluster that was not made by dogitops.")] = False,
+) -> None:
     """Remove the cluster with its containers, volumes and network."""
     from automation.jobs.site import Site  # noqa: PLC0415
 
     site = Site(environment)
     if not yes and not ask_for_name(f"Delete the cluster {site.cluster} with all its data?", environment):
         raise Refused("Nothing was deleted.", hint="Answer with the environment's name, or give --yes.")
-    there = site.delete_cluster()
+    there = site.delete_cluster(keep_foreign=keep_foreign)
     report.say(f"cluster {site.cluster} {'deleted' if there else 'was not there'}")
 
 

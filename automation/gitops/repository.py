@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from automation import daemon
+from automation import daemon, process
 from automation.errors import CommandFailed, ConfigurationError
 from automation.gitops.server import PATH
 from automation.gitops.view import git
@@ -84,8 +83,8 @@ def committed(root: Path, folder: str = "gitops") -> Iterator[Path]:
         archive = Path(name) / "commit.tar"
         git(root, "archive", "--format=tar", f"--output={archive}", "HEAD", folder)
         tree = Path(name) / "tree"
-        with tarfile.open(archive) as tar:
-            tar.extractall(tree, filter="data")
+        tree.mkdir()
+        process.run(["tar", "--extract", "--file", archive, "--directory", tree])
         yield tree
 
 

@@ -27,8 +27,8 @@ def destroy(site: Site, *, delete_backups: bool, confirm: Callable[[str], bool])
             raise Refused("Nothing was destroyed.", hint="Answer with the environment's name, or give --yes.")
         with report.phase(f"Destroying {site.name}"):
             site.tofu.apply(saved)
-    if site.provider.kind != "existing":
-        site.delete_cluster()  # what a half-made apply left behind, outside of the state
+    if site.provider.exists(site.cluster):
+        site.delete_cluster(keep_foreign=True)  # what a half-made apply left behind, outside of the state
     if not delete_backups:
         report.note(f"backups stay in the bucket {site.environment.backup.bucket} (--delete-backups removes them)")
     ended = site.down()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from automation import report
@@ -12,6 +13,7 @@ from automation.jobs.site import Site
 from automation.recovery import location, velero
 
 RESTORE_PATIENCE = 1800.0  # seconds
+_SYNC_OF_BACKUPS = 75.0  # Velero looks into the bucket once a minute
 
 
 def restore(site: Site, *, backup: str, namespaces: Sequence[str] = ()) -> velero.RestoreResult:
@@ -20,27 +22,44 @@ def restore(site: Site, *, backup: str, namespaces: Sequence[str] = ()) -> veler
     Objects that exist are left alone, so for a full restore the namespaces must be gone: see docs/restore.md.
     """
     site.up()
+    wait_until_known(site, backup, timeout=_SYNC_OF_BACKUPS)
     argocd.pause_apps(site.kube)
-    done = restore_data(site, backup, namespaces or site.environment.backup.namespaces)
+    name = f"{backup}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"  # a second restore is another one
+    done = restore_data(site, backup, namespaces or site.environment.backup.namespaces, name=name)
     resume(site)
     return done
 
 
-def restore_data(site: Site, backup: str, namespaces: Sequence[str]) -> velero.RestoreResult:
-    """Restore the namespaces from ``backup``, with the backup location read-only meanwhile."""
-    with report.phase(f"Waiting until the cluster knows the backup {backup}"):
-        location.wait_until_available(site.kube, timeout=LOCATION_PATIENCE, progress=report.doing)
-        location.wait_until_known(site.kube, backup, timeout=LOCATION_PATIENCE, progress=report.doing)
+def restore_data(
+    site: Site, backup: str, namespaces: Sequence[str], *, name: str | None = None
+) -> velero.RestoreResult:
+    """Restore the namespaces from ``backup``, with the backup location read-only meanwhile.
+
+    A restore of this ``name`` that is under way is joined: so a drill that was killed goes on with its own.
+    """
+    wait_until_known(site, backup, timeout=LOCATION_PATIENCE)
     location.set_access_mode(site.kube, "ReadOnly")
     try:
         with report.phase(f"Restoring {', '.join(namespaces)} from {backup}"):
             done = velero.restore(
-                site.kube, f"{backup}-restore", backup, namespaces, timeout=RESTORE_PATIENCE, progress=report.doing
+                site.kube,
+                name or f"{backup}-restore",
+                backup,
+                namespaces,
+                timeout=RESTORE_PATIENCE,
+                progress=report.doing,
             )
     finally:
         location.set_access_mode(site.kube, "ReadWrite")
     report.note(f"{done.items} objects and {len(done.volumes)} volumes of {done.bytes:,} bytes")
     return done
+
+
+def wait_until_known(site: Site, backup: str, *, timeout: float) -> None:
+    """Wait until Velero has found ``backup`` in its location. Raises ConfigurationError when it has not in time."""
+    with report.phase(f"Waiting until the cluster knows the backup {backup}"):
+        location.wait_until_available(site.kube, timeout=LOCATION_PATIENCE, progress=report.doing)
+        location.wait_until_known(site.kube, backup, timeout=timeout, progress=report.doing)
 
 
 def resume(site: Site) -> None:

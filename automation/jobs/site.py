@@ -116,10 +116,8 @@ class Site:
     def tofu(self) -> Tofu:
         """OpenTofu in this environment's root."""
         variables: dict[str, str | Secret] = dict(self.store.variables())
-        if self._asked_provider:
-            variables["DOGITOPS_PROVIDER"] = self._asked_provider
         root = environment.folder(self.workspace, self.environment)
-        return Tofu(install.path("tofu"), root, self.kept, variables)
+        return Tofu(install.path("tofu"), root, self.kept, variables, provider=self._asked_provider)
 
     @cached_property
     def kube(self) -> Kube:
@@ -140,9 +138,15 @@ class Site:
         provider.create(spec, self.kubeconfig)
         write_private(self.kept / "provider", provider.kind)
 
-    def delete_cluster(self) -> bool:
-        """Remove the cluster and what we remember of it; return whether there was one."""
-        there = self.provider.delete(self.cluster)
+    def delete_cluster(self, *, keep_foreign: bool = False) -> bool:
+        """Remove the cluster and what we remember of it; return whether there was one.
+
+        Raises Refused for a cluster that we did not make, or forgets it with ``keep_foreign``.
+        """
+        foreign = keep_foreign and self.provider.kind == "existing"
+        if foreign:
+            report.note(f"the cluster {self.cluster} was not made by dogitops: it is left as it is")
+        there = not foreign and self.provider.delete(self.cluster)
         self.kubeconfig.unlink(missing_ok=True)
         (self.kept / "provider").unlink(missing_ok=True)
         self.__dict__.pop("kube", None)

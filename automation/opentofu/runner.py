@@ -42,14 +42,23 @@ class StateLocked(DogitopsError):  # noqa: N818 - reads as what happened
 class Tofu:
     """OpenTofu in the folder ``root``; plans, data and the provider cache lie in ``kept``, outside of Git.
 
+    ``provider`` is the cluster provider that was asked for: a plan remembers it, and its apply uses it.
     ``lock_patience`` is how many seconds it waits for another run to give the state's lock back.
     """
 
     def __init__(
-        self, binary: Path, root: Path, kept: Path, variables: Environment, *, lock_patience: int = 20
+        self,
+        binary: Path,
+        root: Path,
+        kept: Path,
+        variables: Environment,
+        *,
+        provider: str | None = None,
+        lock_patience: int = 20,
     ) -> None:
         self.binary = binary
         self._lock_patience = lock_patience
+        self._provider = provider
         self.root = root
         self.kept = kept
         kept.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -94,6 +103,7 @@ class Tofu:
             "configuration": self.configuration_digest(),
             "destroy": destroy,
             "changes": done.returncode == _CHANGES,
+            "provider": self._provider,
         }
         self._manifest_path.write_text(json.dumps(manifest))
         return SavedPlan(self.plan_path, manifest), self.show(self.plan_path)
@@ -130,6 +140,8 @@ class Tofu:
         Raises StateLocked, with the plan kept, while another run holds the state: nothing was applied then.
         """
         begun = True
+        if plan.manifest.get("provider"):
+            self._variables["DOGITOPS_PROVIDER"] = plan.manifest["provider"]
         try:
             self._tofu(
                 ["apply", "-input=false", "-no-color", f"-lock-timeout={self._lock_patience}s", str(plan.path)],

@@ -39,7 +39,7 @@ resource "terraform_data" "cluster" {
 
   provisioner "local-exec" {
     when    = destroy
-    command = "dogitops cluster delete \"$ENVIRONMENT\" --yes"
+    command = "dogitops cluster delete \"$ENVIRONMENT\" --yes --keep-foreign"
     environment = {
       ENVIRONMENT = basename(abspath(path.module))
     }

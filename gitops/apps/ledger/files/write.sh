@@ -1,4 +1,6 @@
 #!/bin/sh
+# While Redis is not ready its name does not resolve: the full name with its dot asks nobody outside the cluster, and
+# no connection may hold the loop for longer than a few seconds.
 # Every second: the next number and the time, as one entry. One script in Redis, so that an entry is whole or absent.
 entry="
 local number = redis.call('INCR', 'writer:sequence')
@@ -7,7 +9,7 @@ redis.call('SET', 'writer:last', number)
 return number"
 trap 'exit 0' TERM INT
 while :; do
-  if redis-cli -h redis -e EVAL "$entry" 0 "$(date +%s)" >/dev/null; then
+  if timeout 5 redis-cli -h redis.ledger.svc.cluster.local. -e EVAL "$entry" 0 "$(date +%s)" >/dev/null; then
     date +%s >/tmp/written
   fi
   sleep 1 &
