@@ -121,7 +121,7 @@ def test_a_drill_killed_after_the_wipe_resumes_and_proves_that_nothing_was_lost(
 
 
 def test_the_evidence_is_signed_and_a_changed_one_is_refused(clone: Clone) -> None:
-    assert "passed" in clone.ok("evidence", "local")
+    assert "Passed: recovery drill" in clone.ok("evidence", "local")
     file = max((clone.kept / "evidence").glob("*.json"), key=lambda path: path.stat().st_mtime)
     forged = file.with_name("forged.json")
     forged.write_text(file.read_text().replace('"passed"', '"failed"'))
