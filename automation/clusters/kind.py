@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from automation import report, wait
+from automation import keeper, report, wait
 from automation.clusters.base import ClusterSpec, is_there, mark_whole, refuse_foreign, write_private
 from automation.errors import CommandFailed, DeadlineExceeded, DogitopsError
 from automation.process import run
+from automation.workspace import cache_folder
 
 _SERVICES = "10.96.0.0/16"
 _ADMIN = "/etc/kubernetes/admin.conf"
@@ -36,6 +37,8 @@ class KindProvider:
     def create(self, spec: ClusterSpec, kubeconfig: Path) -> None:
         """Make the cluster; see :class:`automation.clusters.base.ClusterProvider`."""
         refuse_foreign(spec.name)
+        lock = cache_folder() / "clusters" / f"{spec.name}.lock"
+        keeper.wait_for_earlier(lock, f"the creation of {spec.name}")
         if is_there(self, spec, kubeconfig):
             return
         mirrors = kubeconfig.parent / "certs.d"
@@ -46,11 +49,11 @@ class KindProvider:
         configuration = self._configuration(spec, mirrors if spec.mirrors else None)
         try:
             run(
-                [
+                keeper.command(lock, [
                     # What fails is kept until its logs are gathered: we remove it ourselves.
                     self.binary, "create", "cluster", "--retain", "--name", spec.name, "--image", self.image,
                     "--kubeconfig", kubeconfig, "--config", "-",
-                ],
+                ]),
                 stdin=json.dumps(configuration),
                 env=self._network(spec.name),
                 timeout=600,

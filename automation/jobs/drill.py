@@ -19,7 +19,7 @@ from automation.jobs import restore as restore_job
 from automation.jobs.bootstrap import SYNC_PATIENCE, advice
 from automation.jobs.site import Site
 from automation.journal import Journal
-from automation.recovery import evidence, findings, inventory, ledger, writes
+from automation.recovery import evidence, evidence_report, findings, inventory, ledger, writes
 from automation.secret import Secret
 from automation.toolchain import install
 
@@ -212,7 +212,7 @@ class _Run:
                 "limits": _LIMITS,
             }
         )
-        files = evidence.write(self.site.kept / "evidence", told, signing_key(self.site))
+        files = evidence_report.write(self.site.kept / "evidence", told, signing_key(self.site))
         self.journal.clear()
         report.step_summary(files[1].read_text())
         if told.verdict == "failed":

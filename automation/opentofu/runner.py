@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from automation import report
+from automation import keeper, report
 from automation.errors import CommandFailed, ConfigurationError, DogitopsError
-from automation.opentofu import keeper
 from automation.process import Completed, Environment, run
 from automation.secret import masked
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 _ALGORITHM: Final = "ed25519"
-_PRIVATE, _PUBLIC = 0o600, 0o644  # modes of files
+_PRIVATE: Final = 0o600
 
 
 class _Value(BaseModel):
@@ -155,7 +155,7 @@ class SigningKey:
             pem = Ed25519PrivateKey.generate().private_bytes(
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             )
-            _write_atomically(path, pem, mode=_PRIVATE, replace=False)
+            write_atomically(path, pem, mode=_PRIVATE, replace=False)
         try:
             key = serialization.load_pem_private_key(path.read_bytes(), password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
@@ -176,21 +176,11 @@ class SigningKey:
         return base64.b64encode(self.private.sign(message)).decode()
 
 
-def write(folder: Path, evidence: Evidence, key: SigningKey) -> tuple[Path, Path]:
-    """Write the signed report and its readable form into ``folder``; return both paths. Neither is ever half there."""
-    from automation.recovery.evidence_report import to_markdown  # noqa: PLC0415 - it stands on this module
-
+def signed(evidence: Evidence, key: SigningKey) -> str:
+    """Return the report with its signature, as the JSON that :func:`read` verifies."""
     report = evidence.model_dump(mode="json")
-    signed = {
-        "evidence": report,
-        "signature": {"algorithm": _ALGORITHM, "public_key": key.public, "value": key.sign(_canonical(report))},
-    }
-    folder.mkdir(parents=True, exist_ok=True)
-    stem = f"drill-{evidence.finished.astimezone(UTC):%Y%m%dT%H%M%SZ}-{evidence.run}"
-    json_path, markdown_path = folder / f"{stem}.json", folder / f"{stem}.md"
-    _write_atomically(markdown_path, to_markdown(evidence, key.public).encode(), mode=_PUBLIC)
-    _write_atomically(json_path, json.dumps(signed, indent=2, ensure_ascii=False).encode(), mode=_PUBLIC)
-    return json_path, markdown_path
+    signature = {"algorithm": _ALGORITHM, "public_key": key.public, "value": key.sign(_canonical(report))}
+    return json.dumps({"evidence": report, "signature": signature}, indent=2, ensure_ascii=False)
 
 
 def read(path: Path, public_key: str | None = None) -> Evidence:
@@ -268,7 +258,7 @@ def _refused(constant: str) -> None:
     raise ValueError(f"{constant} is no number")
 
 
-def _write_atomically(path: Path, content: bytes, *, mode: int, replace: bool = True) -> None:
+def write_atomically(path: Path, content: bytes, *, mode: int = 0o644, replace: bool = True) -> None:
     """Write a file so that it is whole or absent; without ``replace``, one that exists stays."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     part = Path(name)

@@ -1,16 +1,28 @@
-"""Evidence as a report that a person reads: the verdict first, then what it rests on."""
+"""Evidence as a report that a person reads: the verdict first, then what it rests on; and both forms on disk."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC
+from pathlib import Path
 from typing import Final
 
-from automation.recovery.evidence import Evidence
+from automation.recovery.evidence import Evidence, SigningKey, signed, write_atomically
 from automation.report import elapsed
 
 _BAR: Final = 24  # characters of the longest bar
 _KIB: Final = 1024
 _SHOWN: Final = 50  # differences in the report; the JSON has all
+
+
+def write(folder: Path, evidence: Evidence, key: SigningKey) -> tuple[Path, Path]:
+    """Write the signed report and its readable form into ``folder``; return both paths. Neither is ever half there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = f"drill-{evidence.finished.astimezone(UTC):%Y%m%dT%H%M%SZ}-{evidence.run}"
+    json_path, markdown_path = folder / f"{stem}.json", folder / f"{stem}.md"
+    write_atomically(markdown_path, to_markdown(evidence, key.public).encode())
+    write_atomically(json_path, signed(evidence, key).encode())
+    return json_path, markdown_path
 
 
 def to_markdown(evidence: Evidence, public_key: str | None = None) -> str:

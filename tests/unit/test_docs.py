@@ -15,7 +15,7 @@ import yaml
 
 from automation import errors
 from automation.cli import app
-from automation.recovery import evidence
+from automation.recovery import evidence, evidence_report
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
@@ -178,7 +178,7 @@ def test_the_recipe_for_checking_a_signature_works(tmp_path: Path) -> None:
             "objects": None, "coverage": [], "versions": {}, "verdict": "failed", "reasons": ["ünïcode ✗"],
         }
     )  # fmt: skip
-    file, _ = evidence.write(tmp_path, report, key)
+    file, _ = evidence_report.write(tmp_path, report, key)
     code = compile(
         recipe.replace('"EVIDENCE.json"', repr(str(file))).replace('"PUBLIC KEY"', repr(key.public)), "doc", "exec"
     )

@@ -1,19 +1,21 @@
 from __future__ import annotations
 
+import _thread
 import os
 import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from automation.errors import CommandFailed, ConfigurationError, DeadlineExceeded
-from automation.process import run
+from automation.process import Completed, run
 from automation.secret import Secret
 
 
-def python(code: str, **options) -> object:
+def python(code: str, **options: Any) -> Completed:
     return run([sys.executable, "-c", code], **options)
 
 
@@ -82,8 +84,6 @@ def test_an_interrupt_ends_the_child(tmp_path: Path) -> None:
     def interrupt() -> None:
         while not (pid_file.exists() and pid_file.read_text()):
             time.sleep(0.02)
-        import _thread
-
         _thread.interrupt_main()
 
     threading.Thread(target=interrupt, daemon=True).start()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from automation.recovery import evidence
+from automation.recovery import evidence, evidence_report
 from tests.unit.cli.conftest import Place
 
 
@@ -140,7 +140,7 @@ def test_forged_evidence_exits_with_5(place: Place) -> None:
         "coverage": [{"pvc": "app/data", "bytes": 1}], "versions": {}, "verdict": "passed", "reasons": [],
         "limits": [],
     }  # fmt: skip
-    file, _ = evidence.write(place.kept / "evidence", evidence.Evidence.model_validate(told), key)
+    file, _ = evidence_report.write(place.kept / "evidence", evidence.Evidence.model_validate(told), key)
     whole = place.run("evidence", "there")
     assert whole.code == 0, whole.told
     assert "The signature" in whole.told

@@ -16,8 +16,8 @@ from pydantic import ValidationError
 from automation.errors import ConfigurationError, VerificationFailed
 from automation.recovery import findings
 from automation.recovery.coverage import Covered
-from automation.recovery.evidence import Data, Evidence, Objects, SigningKey, age, newest, read, write
-from automation.recovery.evidence_report import size, to_markdown
+from automation.recovery.evidence import Data, Evidence, Objects, SigningKey, age, newest, read
+from automation.recovery.evidence_report import size, to_markdown, write
 from automation.recovery.inventory import Difference, Inventory
 from automation.recovery.ledger import LedgerReport
 

@@ -1,8 +1,9 @@
-"""Keeps tofu at work when we are killed: ``python -m automation.opentofu.keeper LOCKFILE tofu apply …``.
+"""Keeps a program at work when we are killed: ``python -m automation.keeper LOCKFILE tofu apply …``.
 
-A tofu whose output nobody reads any more dies at its next line, and leaves the state locked and without what it
-has made. This process stands between: it passes tofu's output on for as long as somebody listens, and holds
-LOCKFILE until tofu has ended, so that the next run knows what to wait for (:func:`wait_for_earlier`).
+A program whose output nobody reads any more dies at its next line: tofu then leaves the state locked and without
+what it has made, kind leaves a node that docker goes on making. This process stands between: it passes the output
+on for as long as somebody listens, and holds LOCKFILE until the program has ended, so that the next run knows what
+to wait for (:func:`wait_for_earlier`).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ def command(lock: Path, argv: Sequence[str | Path]) -> list[str | Path]:
 
 def wait_for_earlier(lock: Path, what: str) -> None:
     """Wait until what an earlier, killed run left at work under ``lock`` has ended."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("a") as file:
         if not _take(file):
             report.note(f"{what} of an earlier run is still at work: waiting for its end")
@@ -34,13 +36,14 @@ def wait_for_earlier(lock: Path, what: str) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run tofu to its end, whether or not anybody listens, and return its exit code."""
+    """Run a program to its end, whether or not anybody listens, and return its exit code."""
     lock, *argv = arguments
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with Path(lock).open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         try:
-            done = process.run(argv, check=False, timeout=_LONGEST, on_line=_pass_on)
+            stdin = sys.stdin.read() or None
+            done = process.run(argv, check=False, timeout=_LONGEST, stdin=stdin, on_line=_pass_on)
         except KeyboardInterrupt:
             return 130
     with contextlib.suppress(BrokenPipeError):
