@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ NODES_READY = ["docker", "exec", NODE, "kubectl", "--kubeconfig", "/etc/kubernet
 
 
 @pytest.fixture
-def provider(tmp_path: Path) -> KindProvider:
+def provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KindProvider:
+    monkeypatch.setenv("DOGITOPS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PYTHONPATH", ":".join(sys.path))
     return KindProvider(tmp_path / "kind", "kindest/node:v1.34.4", patience=5)
 
 
@@ -40,6 +43,12 @@ def script(path: Path, text: str) -> Path:
     return path
 
 
+def runs_for_real(fp: FakeProcess, provider: KindProvider) -> None:
+    """Let kind be run, alone and under its keeper."""
+    fp.pass_command([sys.executable, "-m", "automation.keeper", fp.any()])
+    fp.pass_command([str(provider.binary), fp.any()])
+
+
 def made(fp: FakeProcess, nodes: int = 1) -> None:
     """Let everything after `kind create cluster` go well."""
     fp.register(["docker", "exec", NODE, "iptables", fp.any()], occurrences=2)
@@ -56,7 +65,7 @@ def test_a_cluster_is_made_marked_last_and_its_kubeconfig_is_private(
 ) -> None:
     told = tmp_path / "told"
     script(provider.binary, f'cat >{told}; env | grep ^KIND_ >>{told}.env; echo "$@" >{told}.argv; touch "$9"')
-    fp.pass_command([str(provider.binary), fp.any()])
+    runs_for_real(fp, provider)
     fp.register(PS, stdout="", occurrences=2)  # nothing is there yet
     fp.register(PS, stdout=f"{NODE}\n", occurrences=9)
     fp.keep_last_process(True)
@@ -131,7 +140,7 @@ def test_a_half_made_cluster_is_removed_first(fp: FakeProcess, provider: KindPro
     fp.register(["docker", "rm", "-f", "-v", NODE])
     fp.register(["docker", "network", "rm", NAME])
     script(provider.binary, 'touch "$9"')
-    fp.pass_command([str(provider.binary), fp.any()])
+    runs_for_real(fp, provider)
     made(fp)
     provider.create(SPEC, tmp_path / "kubeconfig")
     calls = ran(fp)
@@ -147,7 +156,7 @@ def test_what_kind_can_not_make_is_removed_once_its_logs_are_gathered(
     fp.register(PS, stdout=f"{NODE}\n", occurrences=9)
     fp.keep_last_process(True)
     script(provider.binary, '[ "$1" = export ] && exit 0; cat >/dev/null; echo "port is already allocated" >&2; exit 1')
-    fp.pass_command([str(provider.binary), fp.any()])
+    runs_for_real(fp, provider)
     fp.register(["docker", "rm", "-f", "-v", NODE])
     fp.register(["docker", "network", "rm", NAME])
     with pytest.raises(DogitopsError, match="port is already allocated") as caught:
@@ -165,7 +174,7 @@ def test_nodes_that_never_become_ready_are_named_with_their_state(
     fp.keep_last_process(True)
     hurried = KindProvider(provider.binary, provider.image, patience=0.5)
     script(provider.binary, 'cat >/dev/null; touch "$9"')
-    fp.pass_command([str(provider.binary), fp.any()])
+    runs_for_real(fp, provider)
     fp.register(PS, stdout="", occurrences=2)
     fp.register(PS, stdout=f"{NODE}\n")
     fp.register(["docker", "exec", NODE, "iptables", fp.any()])
