@@ -109,6 +109,9 @@ def git(root: Path, *arguments: str) -> str:
 def make_clone(root: Path, cluster: str, ports: int, **cluster_options: object) -> Clone:
     """Clone this repository with what is not committed yet, and give it ports and names of its own."""
     git(ROOT, "clone", "-q", "--no-hardlinks", str(ROOT), str(root))
+    if git(root, "rev-parse", "--is-shallow-repository") == "true":  # clusters can't fetch from one: start a history
+        shutil.rmtree(root / ".git")
+        git(root, "init", "-q")
     tracked = git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
     for name in tracked:
         source, target = ROOT / name, root / name

@@ -7,7 +7,7 @@ from automation.opentofu.plan import parse, render
 
 def change(address: str = "terraform_data.a", actions: tuple[str, ...] = ("update",), **more: Any) -> dict[str, Any]:
     inner = {"actions": list(actions), "before": None, "after": None, **more}
-    return {"address": address, "type": address.split(".")[0], "change": inner}
+    return {"address": address, "type": address.split(".", maxsplit=1)[0], "change": inner}
 
 
 def test_no_changes_says_so() -> None:
