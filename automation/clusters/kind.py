@@ -37,8 +37,7 @@ class KindProvider:
     def create(self, spec: ClusterSpec, kubeconfig: Path) -> None:
         """Make the cluster; see :class:`automation.clusters.base.ClusterProvider`."""
         refuse_foreign(spec.name)
-        lock = cache_folder() / "clusters" / f"{spec.name}.lock"
-        keeper.wait_for_earlier(lock, f"the creation of {spec.name}")
+        lock = self._wait_for_earlier(spec.name)
         if is_there(self, spec, kubeconfig):
             return
         mirrors = kubeconfig.parent / "certs.d"
@@ -78,6 +77,7 @@ class KindProvider:
     def delete(self, name: str) -> bool:
         """Remove the cluster and its network."""
         refuse_foreign(name)
+        self._wait_for_earlier(name)  # or it would go on making what we remove
         nodes = self.nodes(name)
         if nodes:
             run(["docker", "rm", "-f", "-v", *nodes], timeout=120)
@@ -112,6 +112,13 @@ class KindProvider:
         """Write kind's export of logs; best effort, since things are failing already."""
         if self.exists(name):
             run([self.binary, "export", "logs", "--name", name, folder], check=False, timeout=120)
+
+    @staticmethod
+    def _wait_for_earlier(name: str) -> Path:
+        """Wait until a creation whose dogitops was killed has ended; return the file that tells."""
+        lock = cache_folder() / "clusters" / f"{name}.lock"
+        keeper.wait_for_earlier(lock, f"the creation of {name}")
+        return lock
 
     def _configuration(self, spec: ClusterSpec, mirrors: Path | None) -> dict[str, Any]:
         mounts = (
