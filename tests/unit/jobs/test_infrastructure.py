@@ -1,0 +1,132 @@
+"""plan, apply and destroy, with a script in tofu's place."""
+
+from __future__ import annotations
+
+import pytest
+
+from automation.errors import ConfigurationError, DogitopsError, Refused
+from automation.jobs.apply import apply
+from automation.jobs.destroy import destroy
+from automation.jobs.plan import plan
+from automation.jobs.site import Site
+from automation.opentofu.runner import StateLocked
+from tests.unit.jobs.conftest import FakeTofu, change
+from tests.unit.s3 import S3
+
+BUCKET, CLUSTER = "terraform_data.bucket", "terraform_data.cluster"
+LOCKED = "Error: Error acquiring the state lock\n\n  ID:        1111-2222\n  Who:       ada@laptop\n"
+
+
+def test_a_plan_has_its_state_first(site: Site, tofu: FakeTofu, s3: S3) -> None:
+    tofu.answer("plan", code=2)
+    tofu.answer("show", {"resource_changes": [change(CLUSTER, "create")]})
+    saved, parsed = plan(site)
+    assert list(s3.buckets) == ["dogitops-there-state"]
+    assert tofu.verbs[0] == "init"
+    assert parsed.counts() == {"add": 1}
+    assert site.tofu.saved_plan("there") == saved
+
+
+def test_a_cluster_that_is_gone_is_planned_again(
+    site: Site, tofu: FakeTofu, capfd: pytest.CaptureFixture[str], facts: dict
+) -> None:
+    tofu.resources(BUCKET, CLUSTER)
+    plan(site)
+    assert f"-replace={CLUSTER}" not in tofu.calls[-2]
+    site.provider.source.unlink()  # type: ignore[attr-defined]
+    plan(site)
+    planned = [call for call in tofu.calls if call.startswith("plan")]
+    assert f"-replace={CLUSTER}" in planned[-1]
+    assert "is gone, though the state has it" in " ".join(capfd.readouterr().err.split())
+    plan(site, destroy=True)
+    planned = [call for call in tofu.calls if call.startswith("plan")]
+    assert f"-replace={CLUSTER}" not in planned[-1], "what shall end is not made again"
+
+
+def test_nothing_is_applied_that_was_not_planned(site: Site, tofu: FakeTofu) -> None:
+    with pytest.raises(ConfigurationError, match="no saved plan for there"):
+        apply(site)
+    assert tofu.calls == []
+
+
+def test_an_apply_returns_the_outputs(site: Site, tofu: FakeTofu) -> None:
+    plan(site)
+    assert apply(site) == {"cluster": "dogitops-there"}
+
+
+def test_a_failed_apply_tells_what_it_did(site: Site, tofu: FakeTofu) -> None:
+    plan(site)
+    tofu.resources("a.kept", "a.gone", after=("a.kept", "a.new"))
+    tofu.answer("apply", code=1, error="Error: no such luck\n")
+    with pytest.raises(DogitopsError, match="no such luck") as caught:
+        apply(site)
+    assert "Done before the failure: made: a.new; removed: a.gone." in caught.value.message
+    assert "dogitops plan there" in (caught.value.hint or "")
+
+
+def test_a_failed_apply_without_effect_says_so(site: Site, tofu: FakeTofu) -> None:
+    plan(site)
+    tofu.resources("a.kept")
+    tofu.answer("apply", code=1, error="Error: no such luck\n")
+    with pytest.raises(DogitopsError, match="Done before the failure: nothing"):
+        apply(site)
+
+
+def test_a_failed_apply_with_an_unreadable_state_does_not_guess(site: Site, tofu: FakeTofu) -> None:
+    plan(site)
+    tofu.resources("a.kept")
+    tofu.answer("apply", code=1, error="Error: no such luck\n")
+    script = tofu.folder / "tofu"
+    script.write_text(script.read_text().replace("[ -f state.after ]", "echo 1 >state.code; [ -f state.after ]"))
+    with pytest.raises(DogitopsError, match="no such luck") as caught:
+        apply(site)
+    assert "Done before the failure: not known, since the state can't be read" in caught.value.message
+
+
+def test_a_locked_state_is_told_as_it_is_and_the_plan_is_kept(site: Site, tofu: FakeTofu) -> None:
+    plan(site)
+    tofu.answer("apply", code=1, error=LOCKED)
+    with pytest.raises(StateLocked, match="locked by ada@laptop") as caught:
+        apply(site)
+    assert "dogitops unlock there 1111-2222" in (caught.value.hint or "")
+    assert site.tofu.saved_plan("there")
+
+
+def test_destroying_is_shown_and_asked_for_first(site: Site, tofu: FakeTofu, capfd: pytest.CaptureFixture[str]) -> None:
+    tofu.answer("plan", code=2)
+    tofu.answer("show", {"resource_changes": [change(CLUSTER, "delete")]})
+    asked: list[str] = []
+
+    def no(question: str) -> bool:
+        asked.append(question)
+        assert f"- {CLUSTER}" in capfd.readouterr().out, "what would go must be shown before the question"
+        return False
+
+    with pytest.raises(Refused, match="Nothing was destroyed") as caught:
+        destroy(site, delete_backups=False, confirm=no)
+    assert caught.value.exit_code == 3
+    assert asked == ["Destroy the environment there?"]
+    assert "apply" not in tofu.verbs
+    with pytest.raises(ConfigurationError, match="no saved plan"):
+        site.tofu.saved_plan("there")  # or `dogitops apply` would destroy
+
+
+@pytest.mark.parametrize("delete_backups", [False, True])
+def test_backups_stay_unless_told(
+    site: Site, tofu: FakeTofu, capfd: pytest.CaptureFixture[str], delete_backups: bool
+) -> None:
+    tofu.answer("plan", code=2)
+    tofu.answer("show", {"resource_changes": [change(CLUSTER, "delete")]})
+    site.kubeconfig.write_text("theirs")
+    destroy(site, delete_backups=delete_backups, confirm=lambda _: True)
+    planned = next(call for call in tofu.calls if call.startswith("plan"))
+    assert "-destroy" in planned
+    assert (f"-exclude={BUCKET}" in planned) != delete_backups
+    assert "apply" in tofu.verbs
+    assert ("backups stay" in capfd.readouterr().err) != delete_backups
+    assert site.provider.exists("dogitops-there"), "somebody else's cluster stays"
+
+
+def test_where_nothing_is_left_nobody_is_asked(site: Site, tofu: FakeTofu) -> None:
+    destroy(site, delete_backups=True, confirm=lambda _: pytest.fail("asked"))
+    assert "apply" not in tofu.verbs
