@@ -45,7 +45,7 @@ def test_the_keeper_goes_on_when_nobody_listens_and_is_waited_for(tmp_path: Path
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_the_keeper_ends_what_it_keeps_when_told_to(tmp_path: Path, sign: int) -> None:
     flag = tmp_path / "flag"
-    script = f"trap 'touch {flag}.told; exit 0' INT; touch {flag}; while :; do sleep 0.05; done"
+    script = f"trap 'touch {flag}.told; exit 0' INT; sleep 0.3; touch {flag}; while :; do sleep 0.05; done"
     child = keep(tmp_path / "lock", "sh", "-c", script)
     wait.until(flag.exists, "the script to work", timeout=20, interval=0.02)
     child.send_signal(sign)
