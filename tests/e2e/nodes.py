@@ -18,6 +18,8 @@ from automation.clusters.base import ClusterSpec
 from automation.clusters.kind import KindProvider
 from automation.kube import Kube
 from automation.toolchain import engine, images, install
+from automation.toolchain.locks import locked
+from automation.workspace import cache_folder
 from tests.e2e.images import in_docker
 
 NAME = "dogitops-e2e-nodes"
@@ -77,20 +79,17 @@ def content(file: Path) -> str:
 def nodes(docker: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
     """Yield the cluster; what an earlier, killed run left under its name goes first."""
     provider = kind_provider()
-    provider.delete(NAME)
-    made = Nodes(
-        provider,
-        ClusterSpec(NAME, control_planes=1, workers=1),
-        tmp_path_factory.mktemp("nodes") / "kubeconfig",
-        content(USERS_KUBECONFIG),
-    )
-    try:
-        provider.create(made.spec, made.kubeconfig)
-        provider.load_images(NAME, [in_docker(BUSYBOX)])
-        yield made
-        made.release()
-    finally:
+    with locked(cache_folder() / "e2e" / "nodes.lock", "the tests of clusters"):
         provider.delete(NAME)
+        kubeconfig = tmp_path_factory.mktemp("nodes") / "kubeconfig"
+        made = Nodes(provider, ClusterSpec(NAME, control_planes=1, workers=1), kubeconfig, content(USERS_KUBECONFIG))
+        try:
+            provider.create(made.spec, made.kubeconfig)
+            provider.load_images(NAME, [in_docker(BUSYBOX)])
+            yield made
+            made.release()
+        finally:
+            provider.delete(NAME)
 
 
 @pytest.fixture(scope="session")

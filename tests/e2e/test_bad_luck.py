@@ -21,6 +21,8 @@ from automation.kube import Kube
 from automation.objectstore import ObjectStore
 from automation.secret import Secret
 from automation.toolchain import engine
+from automation.toolchain.locks import locked
+from automation.workspace import cache_folder
 from tests.e2e.conftest import Clone, Ran, make_clone, remove
 from tests.e2e.nodes import kind_provider
 
@@ -35,10 +37,11 @@ STATE, LOCK = "environment.tfstate", "environment.tfstate.tflock"
 @pytest.fixture(scope="module")
 def unlucky(docker: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     """Yield a clone of its own; what an earlier, killed run left under its names goes first."""
-    clone = make_clone(tmp_path_factory.mktemp("luck") / "repository", CLUSTER, PORTS)
-    remove(clone)
-    yield clone
-    remove(clone)
+    with locked(cache_folder() / "e2e" / "luck.lock", "the tests of bad luck"):
+        clone = make_clone(tmp_path_factory.mktemp("luck") / "repository", CLUSTER, PORTS)
+        remove(clone)
+        yield clone
+        remove(clone)
 
 
 def in_words(done: Ran, code: int, *told: str) -> None:

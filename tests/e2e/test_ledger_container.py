@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
@@ -19,6 +20,7 @@ from tests.e2e.images import in_docker
 
 pytestmark = pytest.mark.e2e
 
+FILES = ROOT / "gitops/apps/ledger/files"
 IMAGE = "docker.io/library/redis:7.0.15-bookworm"
 PASSWORD = "canary-value-7"
 ENTRIES, FILE_BYTES = 450, 300_000
@@ -48,13 +50,15 @@ KUBE = cast("Kube", InContainer())
 @pytest.fixture(scope="module")
 def redis(docker: None) -> Iterator[DockerContainer]:
     """Yield the sample application's Redis, started as its manifests start it."""
+    service = re.search(r"redis-cli -h (\S+)", (FILES / "write.sh").read_text())
+    assert service is not None
     testcontainers_config.ryuk_disabled = True  # its image is not needed: the container ends with the fixture
     container = (
         DockerContainer(in_docker(IMAGE))
-        .with_volume_mapping(str(ROOT / "gitops/apps/ledger/files"), "/config", "ro")
+        .with_volume_mapping(str(FILES), "/config", "ro")
         .with_command(["sh", "/config/start.sh"])
         .with_env("REDISCLI_AUTH", PASSWORD)
-        .with_kwargs(extra_hosts={"redis": "127.0.0.1"})
+        .with_kwargs(extra_hosts={service.group(1): "127.0.0.1"})
     )
     with container:
         yield container
