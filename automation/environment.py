@@ -56,6 +56,24 @@ class State(_Strict):
     key: str = "environment.tfstate"
 
 
+class Guards(_Strict):
+    """What a plan may not destroy, replace or forget unless a maintainer acknowledges that very plan.
+
+    ``protect`` holds resource types or addresses, added to the built-in list; ``unprotect`` takes some out again.
+    """
+
+    protect: tuple[str, ...] = ()
+    unprotect: tuple[str, ...] = ()
+
+
+class Plans(_Strict):
+    """How saved plans travel from a pull request to its merge, and for how long (hours) they may be applied."""
+
+    kept_in: Literal["bucket", "artifact"] = "bucket"
+    expire_hours: Annotated[int, Field(ge=1, le=2160)] = 168
+    skip_policies: tuple[str, ...] = ()
+
+
 class GitOps(_Strict):
     """What Argo CD reads: the path in this repository, and the port of the local Git server."""
 
@@ -116,6 +134,8 @@ class Environment(_Strict):
     cluster: Cluster
     objectstore: ObjectStore = ObjectStore()
     state: State
+    guards: Guards = Guards()
+    plans: Plans = Plans()
     gitops: GitOps
     images: Images = Images()
     backup: Backup
