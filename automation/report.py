@@ -38,12 +38,12 @@ def in_actions() -> bool:
 
 def say(text: str) -> None:
     """Print a line of progress."""
-    _progress.print(escape(masked(text)))
+    _progress.print(escape(masked(text)), soft_wrap=not _progress.is_terminal)  # a log is not wrapped
 
 
 def note(text: str) -> None:
     """Print a finished step inside a phase."""
-    _progress.print(f"  [dim]·[/] {escape(masked(text))}")
+    _progress.print(f"  [dim]·[/] {escape(masked(text))}", soft_wrap=not _progress.is_terminal)
 
 
 def warn(text: str) -> None:
