@@ -38,28 +38,32 @@ find_python() {
   fail "Python 3.11 or newer was not found" "install it (Debian 12: python3; Ubuntu 22.04: python3.11 and python3.11-venv)"
 }
 
-# prepare runtime|dev: a virtual environment whose packages are exactly those of requirements/NAME.txt, by hash.
+# prepare runtime|dev: a virtual environment ($venv) whose packages are exactly those of requirements/NAME.txt, by hash.
+# An active one (VIRTUAL_ENV) that an earlier 'prepare' made for the very same list is used; else it is .venv.
+venv=$root/.venv
 prepare() {
-  local wanted=$root/requirements/$1.txt venv=$root/.venv python stamp
-  stamp="$(sha256sum <"$wanted" | cut -c1-16)"
-  # What a run with dev packages made serves every command.
-  if [ -f "$venv/.ready-$1-$stamp" ] || { [ "$1" = runtime ] && compgen -G "$venv/.ready-dev-*" >/dev/null && [ "$venv/.runtime-of-dev" -nt "$wanted" ]; }; then
-    return
+  local wanted=$root/requirements/$1.txt python ready
+  ready=.ready-$1-$(sha256sum <"$wanted" | cut -c1-16)
+  if [ -f "${VIRTUAL_ENV:-}/$ready" ]; then
+    venv=$VIRTUAL_ENV
   fi
+  [ ! -f "$venv/$ready" ] || return 0
   command -v git >/dev/null || install_packages git
   python=$(find_python)
   exec 9>"$root/.venv.lock"
   flock 9
-  if [ ! -f "$venv/.ready-$1-$stamp" ]; then
+  if [ ! -f "$venv/$ready" ]; then
     printf '> preparing the Python environment (%s)\n' "$1" >&2
     if ! "$python" -m venv "$venv" >/dev/null 2>&1; then
       install_packages "python$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv"
       "$python" -m venv "$venv"
     fi
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r "$wanted" >&2
     rm -f "$venv"/.ready-*
-    [ "$1" = runtime ] || touch "$venv/.runtime-of-dev"
-    touch "$venv/.ready-$1-$stamp"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r "$wanted" >&2
+    if [ "$1" = dev ]; then # it holds what every command needs, too
+      touch "$venv/.ready-runtime-$(sha256sum <"$root/requirements/runtime.txt" | cut -c1-16)"
+    fi
+    touch "$venv/$ready"
   fi
   exec 9>&-
 }
@@ -67,5 +71,5 @@ prepare() {
 # dogitops …: the command line of this clone.
 dogitops() {
   PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH} DOGITOPS_ROOT=${DOGITOPS_ROOT:-$root} \
-    "$root/.venv/bin/python" -m automation "$@"
+    "$venv/bin/python" -m automation "$@"
 }
