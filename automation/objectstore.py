@@ -3,17 +3,43 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from automation import daemon
 from automation.errors import ConfigurationError, DogitopsError, Refused
 from automation.secret import Secret
 
 if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
     from mypy_boto3_s3 import S3Client
 
 SERVER = "objectstore"
+_CONDITION_FAILED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "OperationAborted"})
+_GONE = frozenset({"NoSuchKey", "NoSuchBucket", "NotFound", "404"})
+
+
+class ConditionNotMet(DogitopsError):  # noqa: N818 - reads as what happened
+    """An object was not as the condition of a write said, so nothing was written."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An object as it was read; ``etag`` names this very content, for a later conditional write."""
+
+    body: bytes
+    etag: str
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An object as a listing names it; ``size`` is in bytes."""
+
+    key: str
+    size: int
+    modified: datetime
 
 
 @dataclass(frozen=True)
@@ -73,6 +99,58 @@ class ObjectStore:
             client.delete_bucket(Bucket=bucket)
         return True
 
+    def read(self, bucket: str, key: str, *, first: int | None = None) -> Stored | None:
+        """Return an object, or the ``first`` bytes of it; None where there is none."""
+        if first is not None:
+            ranged: Any = {"Range": f"bytes=0-{first - 1}"}
+        else:
+            ranged = {}
+        with _reached(self.endpoint):
+            try:
+                found = _shared_client(self).get_object(Bucket=bucket, Key=key, **ranged)
+            except _client_error() as error:
+                if _code(error) == "InvalidRange":  # an empty object has no first byte
+                    return self.read(bucket, key)
+                if _code(error) in _GONE:
+                    return None
+                raise
+            body = found["Body"].read()
+        return Stored(body if first is None else body[:first], found["ETag"])
+
+    def write(self, bucket: str, key: str, body: bytes, *, new: bool = False, replacing: str | None = None) -> None:
+        """Write an object: whatever is there, or only where there is none (``new``), or only over one version of it.
+
+        ``replacing`` is the ``etag`` of that version. Raises ConditionNotMet when the condition does not hold. An
+        answer that was lost is asked for again, so a write that was done may raise it too: who must know reads back.
+        """
+        condition: Any = {"IfNoneMatch": "*"} if new else {"IfMatch": replacing} if replacing is not None else {}
+        with _reached(self.endpoint):
+            try:
+                _shared_client(self).put_object(Bucket=bucket, Key=key, Body=body, **condition)
+            except _client_error() as error:
+                if condition and (_code(error) in _CONDITION_FAILED or (_code(error) == "NoSuchKey" and replacing)):
+                    raise ConditionNotMet(f"The object {key} in {bucket} is not what it was.") from error
+                raise
+
+    def objects(self, bucket: str, prefix: str) -> list[Listed]:
+        """Return the objects whose keys begin with ``prefix``, by key; none where there is no such bucket."""
+        found: list[Listed] = []
+        with _reached(self.endpoint):
+            try:
+                for page in (
+                    _shared_client(self).get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+                ):
+                    found += [Listed(one["Key"], one["Size"], one["LastModified"]) for one in page.get("Contents", [])]
+            except _client_error() as error:
+                if _code(error) not in _GONE:
+                    raise
+        return found
+
+    def remove(self, bucket: str, key: str) -> None:
+        """Remove an object; nothing happens where there is none."""
+        with _reached(self.endpoint):
+            _shared_client(self).delete_object(Bucket=bucket, Key=key)
+
     def variables(self) -> dict[str, str | Secret]:
         """Return the environment variables with which OpenTofu's S3 backend finds this store."""
         return {
@@ -115,6 +193,27 @@ def serve_local(folder: Path, binary: Path, address: str, port: int, region: str
 def stop_local(folder: Path) -> bool:
     """End the local S3 server; its data stays."""
     return daemon.stop(folder, SERVER)
+
+
+@lru_cache(maxsize=4)
+def _shared_client(store: ObjectStore) -> S3Client:
+    """Return one client for all requests for objects: it takes long to make, and keeps connections open."""
+    return store.client()
+
+
+def _client_error() -> type[ClientError]:
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - slow to import
+
+    return ClientError
+
+
+def _code(error: ClientError) -> str:
+    """Return what kind of error the server told; where it sent no text, the status."""
+    answer: Any = error.response
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    if status == 412:  # noqa: PLR2004 - precondition failed
+        return "PreconditionFailed"
+    return str(answer.get("Error", {}).get("Code", ""))
 
 
 class _reached:  # noqa: N801 - reads as a clause

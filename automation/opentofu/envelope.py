@@ -40,6 +40,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from automation.errors import DogitopsError, VerificationFailed
 from automation.opentofu.envelope_key import SALT_SIZE, Key, Work
 
+__all__ = [
+    "LONGEST_HEAD", "EnvelopeExpired", "EnvelopeInvalid", "EnvelopeTampered", "EnvelopeTruncated", "Key", "KeyWrong",
+    "Manifest", "ManifestTampered", "Opened", "UnknownVersion", "read_manifest", "safe_name", "seal", "unseal",
+]  # fmt: skip
+
 MAGIC: Final = b"\x89dogenv\n"
 VERSION: Final = 1
 _HEAD: Final = struct.Struct(f">8sBBB{SALT_SIZE}s12s16sIQ")
