@@ -1,0 +1,214 @@
+"""Fits a comment under GitHub's limit by importance: what matters most is told in full, and what is left out is named.
+
+A comment is a row of parts in reading order. Each part has a least form, which is always told, and can say more when
+it is given room. Room is given by importance; a part that could say still more gets what the others left over.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from automation.opentofu import markdown
+
+HARD_LIMIT = 65_536  # characters of a comment's body; GitHub answers 422 to more
+LIMIT = 65_000  # what we fill, so that a header of ours fits in front
+_JOINT = "\n\n"
+_KINDS = 12  # kinds that are counted by name; the others are counted together
+_LEAST_KINDS = 4
+_LABEL = 72
+_KEY = re.compile(r'\[(?:"(?:[^"\\]|\\.)*"|-?\d+)\]')
+_NUMBERED = re.compile(r"^(.*)\[(\d+)\]$", re.DOTALL)
+_KEYED = re.compile(r'^(.*?)(\["(?:[^"\\]|\\.)*"\])$', re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a part says, and what it had to leave out (empty when nothing)."""
+
+    text: str
+    left_out: str = ""
+
+
+class Part(Protocol):
+    """A part of a comment. ``importance``: 0 is given room first; ``share`` of the room that is left, at first."""
+
+    least: str
+    importance: int
+    share: float
+
+    def within(self, room: int) -> Told:
+        """Say as much as fits into ``room`` characters, which is never less than the least form takes."""
+        ...
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Text that is told as it is, or not at all: then ``least`` stands there, and ``name`` is what was left out."""
+
+    text: str
+    importance: int = 0
+    least: str = ""
+    name: str = ""
+    share: float = 1.0
+
+    def within(self, room: int) -> Told:
+        """Return the text if it fits."""
+        return Told(self.text) if len(self.text) <= room else Told(self.least, self.name)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing in a list: ``full`` makes its Markdown, ``line`` is for a fenced block (inert), ``kind`` to count it by.
+
+    ``weight`` is how many things it stands for.
+    """
+
+    line: str
+    kind: str
+    full: Callable[[], str] | None = None
+    weight: int = 1
+
+
+@dataclass
+class Listing:
+    """Entries in full while there is room, the next ones as lines of one block, and the rest counted by kind.
+
+    ``least_lines`` makes the least form all lines instead of counts: for what may never be cut.
+    """
+
+    title: str
+    entries: Sequence[Entry]
+    importance: int
+    name: str
+    share: float = 0.6
+    fixed: str | None = None  # a least form of its own
+    least: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        least = f"{self.title}{_JOINT}{counted(self.entries, kinds=_LEAST_KINDS)}"
+        self.least = least if self.fixed is None else self.fixed
+
+    def within(self, room: int) -> Told:
+        """Return as many entries in full, then as lines, as fit."""
+        lines = sum(len(entry.line) + 1 for entry in self.entries)
+        # Every address is worth more than the details of some: lines come first as long as they take half the room.
+        reserve_lines = lines <= room // 2 or self.fixed is not None
+        room -= len(self.title) + len("```diff\n\n```") + 2 * len(_JOINT)
+        room -= lines if reserve_lines else len(counted(self.entries)) + len(_JOINT)
+        if room < 0:
+            return Told(self.least, self._left(self.entries, self.fixed is None))
+        full, room = self._full(room, room if reserve_lines else room * 2 // 3, give_back=reserve_lines)
+        rest = self.entries[len(full) :]
+        as_lines = rest if reserve_lines else _first(rest, room)
+        beyond = rest[len(as_lines) :]
+        return Told(self._joined(full, as_lines, beyond), self._left(beyond or rest, bool(beyond)))
+
+    def _full(self, room: int, most: int, *, give_back: bool) -> tuple[list[str], int]:
+        told: list[str] = []
+        for entry in self.entries:
+            if entry.full is None:
+                break
+            text = entry.full()
+            cost = len(text) + 1 - (len(entry.line) + 1 if give_back else 0)
+            if cost > most:
+                break
+            told.append(text)
+            most -= cost
+            room -= cost
+        return told, room
+
+    def _joined(self, full: Sequence[str], lines: Sequence[Entry], beyond: Sequence[Entry]) -> str:
+        parts = [self.title, "\n".join(full)]
+        if lines:
+            parts.append(markdown.fence(entry.line for entry in lines))
+        if beyond:
+            parts.append(counted(beyond, more=bool(full or lines)))
+        return _JOINT.join(part for part in parts if part)
+
+    def _left(self, entries: Sequence[Entry], beyond: bool) -> str:
+        if not entries or (entries[0].full is None and not beyond):
+            return ""
+        many = sum(entry.weight for entry in entries)
+        total = sum(entry.weight for entry in self.entries)
+        return f"{'names' if beyond else 'details'} of {many:,} of {total:,} {self.name}"
+
+
+def _first(entries: Sequence[Entry], room: int) -> Sequence[Entry]:
+    for number, entry in enumerate(entries):
+        room -= len(entry.line) + 1
+        if room < 0:
+            return entries[:number]
+    return entries
+
+
+def fit(parts: Sequence[Part], limit: int = LIMIT) -> tuple[str, tuple[str, ...]]:
+    """Return the comment, at most ``limit`` characters, and what was left out of it.
+
+    Raises ValueError when not even the least forms fit: the caller keeps them short.
+    """
+    told = [Told(part.least) for part in parts]
+    room = limit - sum(len(part.least) + len(_JOINT) for part in parts)
+    if room < 0:
+        raise ValueError(f"the least forms take {limit - room} characters, more than {limit}")
+    order = sorted(range(len(parts)), key=lambda number: parts[number].importance)
+    for shared in (True, False):
+        for number in order:
+            part, now = parts[number], told[number]
+            if not shared and not now.left_out:
+                continue
+            given = int(room * part.share) if shared else room
+            better = part.within(len(now.text) + given)
+            if len(better.text) > len(now.text) + given:
+                better = now if now.left_out else Told(now.text, better.left_out)
+            room -= len(better.text) - len(now.text)
+            told[number] = better
+    text = _JOINT.join(one.text for one in told if one.text)
+    return text, tuple(one.left_out for one in told if one.left_out)
+
+
+def counted(entries: Iterable[Entry], *, more: bool = False, kinds: int = _KINDS) -> str:
+    """Return the entries counted by kind: the largest kinds by name, the others together."""
+    found: Counter[str] = Counter()
+    for entry in entries:
+        found[entry.kind] += entry.weight
+    named = found.most_common(kinds)
+    words = [f"{many:,} × {markdown.code(markdown.cut(kind, _LABEL))}" for kind, many in named]
+    others = len(found) - len(named)
+    if others:
+        rest = sum(found.values()) - sum(many for _, many in named)
+        words.append(f"{rest:,} of {markdown.number(others, 'other kind')}")
+    return ("And " if more else "") + ", ".join(words) + "."
+
+
+def kind_of(resource_type: str, module: str) -> str:
+    """Return what a resource is counted by: its type and its module, without the keys of instances."""
+    return f"{resource_type} in {_KEY.sub('[*]', module)}" if module else resource_type
+
+
+def compact(addresses: Iterable[str]) -> list[str]:
+    """Return lines that still name every address: the instances of one resource share a line (``x[0-41, 43]``)."""
+    lines: list[str] = []
+    instances: dict[str, tuple[list[int], list[str]]] = {}
+    for address in addresses:
+        if found := _NUMBERED.match(address):
+            instances.setdefault(found[1], ([], []))[0].append(int(found[2]))
+        elif found := _KEYED.match(address):
+            instances.setdefault(found[1], ([], []))[1].append(found[2][1:-1])
+        else:
+            lines.append(address)
+    told = (f"{stem}[{', '.join([*_ranges(numbers), *keys])}]" for stem, (numbers, keys) in instances.items())
+    return [*lines, *told]
+
+
+def _ranges(numbers: list[int]) -> list[str]:
+    found: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if found and number == found[-1][1] + 1:
+            found[-1] = (found[-1][0], number)
+        else:
+            found.append((number, number))
+    return [f"{low}" if low == high else f"{low}-{high}" for low, high in found]

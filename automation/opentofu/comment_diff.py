@@ -1,0 +1,95 @@
+"""Attribute changes as lines of a ``diff`` block: what GitHub colours, and a person reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from os.path import commonprefix
+
+from automation.opentofu.diff import AttributeChange
+from automation.opentofu.markdown import cut, inert
+from automation.opentofu.plan import Action
+
+UNKNOWN = "(known after apply)"
+SENSITIVE = "(sensitive)"
+_VALUE = 200  # characters of one value
+_PATH = 120
+_PAD = 26  # a path up to this long is padded, so that values stand in one column
+_CONTEXT = 2  # unchanged lines shown around changed ones
+_LINES = 120  # of one attribute
+_ATTRIBUTES = 150  # of one resource
+_NAMES = 8  # paths told by name in a sentence
+
+
+def lines(attributes: Sequence[AttributeChange], action: Action) -> list[str]:
+    """Return the lines of one resource; what is only known after the apply stands together in the last line."""
+    later = [one for one in attributes if _later(one)]
+    told = [one for one in attributes if not _later(one)] if later else attributes
+    width = min(_PAD, max((len(one.path) for one in told), default=0))
+    found: list[str] = []
+    for one in told[:_ATTRIBUTES]:
+        found += _lines(one, width)
+    if len(told) > _ATTRIBUTES:
+        found.append(f"# and {len(told) - _ATTRIBUTES:,} more attributes")
+    if later:
+        verb = "known" if action is Action.CREATE else "new value known"
+        found.append(f"# {verb} after apply: {names(later)}")
+    return found
+
+
+def names(attributes: Iterable[AttributeChange], most: int = _NAMES) -> str:
+    """Return the paths as a sentence's list, each once: ``image, size, tags[0] and 3 more``."""
+    paths = list(dict.fromkeys(cut(inert(one.path), 60) for one in attributes))
+    more = len(paths) - most
+    return ", ".join(paths[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _later(one: AttributeChange) -> bool:
+    return one.after == UNKNOWN and not one.forces_replacement and not one.lines
+
+
+def _lines(one: AttributeChange, width: int) -> list[str]:
+    path = cut(inert(one.path), _PATH).ljust(width)
+    forced = "  # forces replacement" if one.forces_replacement else ""
+    if one.lines:
+        return [f"@@ {path.rstrip()} @@{forced}", *_trimmed(one.lines)]
+    if one.kind == "added":
+        return [f"+ {path} = {cut(inert(one.after), _VALUE)}{forced}"]
+    if one.kind == "removed":
+        return [f"- {path} = {cut(inert(one.before), _VALUE)}{forced}"]
+    if one.before == one.after:  # two secrets, or two texts that differ beyond what is printed
+        return [f"! {path} = {cut(inert(one.after), _VALUE)} changes{forced}"]
+    before, after = _pair(inert(one.before), inert(one.after))
+    return [f"- {path} = {before}", f"+ {path} = {after}{forced}"]
+
+
+def _pair(before: str, after: str) -> tuple[str, str]:
+    """Return both values, shortened so that the place where they part is in sight."""
+    if max(len(before), len(after)) <= _VALUE:
+        return before, after
+    alike = len(commonprefix([before, after]))
+    if alike > _VALUE // 2:
+        start = alike - 20
+        before, after = f"… {before[start:]}", f"… {after[start:]}"
+    return cut(before, _VALUE), cut(after, _VALUE)
+
+
+def _trimmed(given: Sequence[str]) -> list[str]:
+    """Return the lines of a long text with a little of what is unchanged around each change."""
+    near: set[int] = set()
+    for number, line in enumerate(given):
+        if not line.startswith("  "):
+            near.update(range(number - _CONTEXT, number + _CONTEXT + 1))
+    found: list[str] = []
+    skipped = 0
+    for number, line in enumerate(given):
+        if number not in near:
+            skipped += 1
+            continue
+        if skipped:
+            found.append(f"  ⋮ {skipped:,} unchanged")
+            skipped = 0
+        found.append(line[:2] + cut(inert(line[2:]), _VALUE))
+    if skipped and found:
+        found.append(f"  ⋮ {skipped:,} unchanged")
+    more = len(found) - _LINES
+    return found if more <= 0 else [*found[:_LINES], f"# and {more:,} more lines"]
