@@ -15,6 +15,13 @@ from automation.process import run
 from automation.workspace import cache_folder
 
 _SERVICES = "10.96.0.0/16"
+# Pods start as soon as their own image is there, not after those of all pods before them.
+_PARALLEL_PULLS = """\
+kind: KubeletConfiguration
+apiVersion: kubelet.config.k8s.io/v1beta1
+serializeImagePulls: false
+maxParallelImagePulls: 4
+"""
 _ADMIN = "/etc/kubernetes/admin.conf"
 _HINT = "'dogitops cluster dump' gathers the nodes' logs; creating it again removes it first."
 
@@ -131,6 +138,7 @@ class KindProvider:
             "kind": "Cluster",
             "apiVersion": "kind.x-k8s.io/v1alpha4",
             "networking": {"disableDefaultCNI": self.cni is not None, "serviceSubnet": _SERVICES},
+            "kubeadmConfigPatches": [_PARALLEL_PULLS],
             "nodes": [{"role": role, "extraMounts": mounts} for role in roles],
         }
 

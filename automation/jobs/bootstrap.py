@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from automation import report
+from automation import report, wait
 from automation.errors import Interrupted
 from automation.gitops import argocd, endpoints, repository, secrets
+from automation.gitops.installation import ROOT
 from automation.jobs.site import Site
 from automation.journal import Journal
 from automation.toolchain import images, install
@@ -19,7 +20,8 @@ SYNC_PATIENCE = 900.0  # seconds; images are pulled within it
 def bootstrap(site: Site, *, apps: str = "enabled") -> None:
     """Install Argo CD, hand it ``gitops/`` and wait until every application is Synced and Healthy.
 
-    With ``apps="paused"`` the applications of the apps zone are made but not synced: a restore comes first.
+    With ``apps="paused"`` the applications of the apps zone are made but not synced: a restore comes first. It waits
+    only for what a restore stands on; :func:`automation.jobs.restore.resume` waits for the rest.
     Finished phases are journalled for this very cluster, so a killed bootstrap goes on where it stopped.
     """
     if site.mirror:
@@ -49,12 +51,16 @@ def bootstrap(site: Site, *, apps: str = "enabled") -> None:
             with report.phase("Handing the repository to Argo CD"):
                 path = site.environment.gitops.path
                 journal.once("hand over", lambda: argocd.hand_over(site.kube, tree, site.name, path=path))
-        with report.phase("Waiting until every application is Synced and Healthy"):
-            argocd.wait_until_synced(site.kube, timeout=SYNC_PATIENCE, progress=report.doing)
-            if apps == "enabled":
+        if apps == "paused":
+            with report.phase("Waiting for the namespaces and their rules"):
+                argocd.wait_until_synced(site.kube, {ROOT}, timeout=SYNC_PATIENCE, progress=report.doing)
+                _wait_for_namespaces(site)
+        else:
+            with report.phase("Waiting until every application is Synced and Healthy"):
+                argocd.wait_until_synced(site.kube, timeout=SYNC_PATIENCE, progress=report.doing)
                 argocd.resume_apps(site.kube)
                 argocd.wait_until_synced(site.kube, timeout=SYNC_PATIENCE, progress=report.doing)
-            argocd.release(site.kube)
+                argocd.release(site.kube)
     journal.clear()
 
 
@@ -78,6 +84,24 @@ def start_platform(site: Site, tree: Path) -> list[str]:
         site.name,
         kustomize=install.path("kustomize"),
         path=site.environment.gitops.path,
+    )
+
+
+def _wait_for_namespaces(site: Site) -> None:
+    """Wait until Argo CD has made the namespaces of a backup: a restore that made them would do without their rules."""
+    missing: list[str] = []
+
+    def made() -> bool:
+        missing[:] = [name for name in site.environment.backup.namespaces if not site.kube.get("v1", "Namespace", name)]
+        return not missing
+
+    wait.until(
+        made,
+        "the namespaces of the backup to come from Git",
+        timeout=SYNC_PATIENCE,
+        progress=report.doing,
+        state=lambda: f"missing: {', '.join(missing)}",
+        hint="Every namespace of environment.yaml's backup must be described in gitops/.",
     )
 
 
