@@ -62,7 +62,8 @@ def parse(body: str) -> Command | None:
         return None
     if any(_START.match(line) for line in _outside_of_code(lines[1:])):
         raise ConfigurationError("A comment can hold one command.", hint="Write a comment for each command.")
-    words = lines[0].split()[1:]
+    # Blanks and tabs alone part words: what looks like one line is one.
+    words = re.split(r"[ \t]+", lines[0].strip(" \t"))[1:]
     if not words:
         raise _wrong("The command is missing.")
     name, *rest = words
