@@ -27,7 +27,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from automation.toolchain import install
@@ -127,7 +126,8 @@ class Running:
             self.outcome.code = self._child.wait(timeout)
         except subprocess.TimeoutExpired:
             self.kill()
-            pytest.fail(f"{self._title} did not end within {timeout} s:\n" + "\n".join(self.outcome.log[-40:]))
+            told = "\n".join(self.outcome.log[-40:])
+            raise AssertionError(f"{self._title} did not end within {timeout} s:\n{told}") from None
         self._reader.join(timeout=10)
         return self.outcome
 
