@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -62,7 +62,7 @@ def check(
     rule, a file or the plan can't be read.
     """
     source = Source.read(folder, document, lambda files: _parsed(conftest, files))
-    known, raw = _judged(conftest, policies, policy_input.document(document, source, redactor))
+    known, raw = _judged(conftest, policies, policy_input.document(document, source, redactor), redactor)
     for rule in skip:
         if rule not in known:
             raise ConfigurationError(
@@ -72,8 +72,20 @@ def check(
             )
     found = _waived([_placed(one, source) for one in raw], source, known)
     told = [_skipped(rule, found, folder, source) for rule in sorted(set(skip))]
-    results = {replace(one, message=redactor.text(one.message)) for one in found if one.rule not in skip}
-    return tuple(sorted(results, key=_order)) + tuple(told)
+    results = [replace(one, message=redactor.text(one.message)) for one in found if one.rule not in skip]
+    return (*sorted(_joined(results), key=_order), *told)
+
+
+def _joined(results: list[PolicyResult]) -> Iterator[PolicyResult]:
+    """Yield the results, with the same finding about many instances of a resource as one."""
+    found: dict[PolicyResult, set[str | None]] = {}
+    for one in results:
+        alike = replace(one, address=None if one.address is None else policy_input.without_keys(one.address))
+        found.setdefault(alike, set()).add(one.address)
+    for alike, addresses in found.items():
+        first, *more = sorted(addresses, key=str)
+        told = f" The same goes for {len(more)} more of its instances." if more else ""
+        yield replace(alike, address=first, message=alike.message + told)
 
 
 def _order(result: PolicyResult) -> tuple[Any, ...]:
@@ -106,7 +118,9 @@ def _parsed(conftest: Path, files: Iterable[Path]) -> dict[Path, dict[str, Any]]
     return {Path(one["path"]): one["contents"] or {} for one in json.loads(done.stdout)}
 
 
-def _judged(conftest: Path, policies: Path, given: dict[str, Any]) -> tuple[set[str], list[PolicyResult]]:
+def _judged(
+    conftest: Path, policies: Path, given: dict[str, Any], redactor: Redactor
+) -> tuple[set[str], list[PolicyResult]]:
     """Run the rules on ``given``; return the ids of all rules, and what they found."""
     known = {file.stem for file in policies.glob("*.rego") if not file.stem.endswith("_test")}
     if not known:
@@ -122,8 +136,9 @@ def _judged(conftest: Path, policies: Path, given: dict[str, Any]) -> tuple[set[
         hint=_INSTALL,
     )  # fmt: skip
     if done.returncode != 0:
-        told = done.text.replace(f"{policies}/", "").strip()
-        raise DogitopsError(f"The policies can't be run.\n{_tail(told)}", hint=f"Correct the rule in {policies}.")
+        told = _tail(done.text.replace(f"{policies}/", ""))
+        clean = "\n".join(redactor.text(line) for line in told.splitlines())
+        raise DogitopsError(f"The policies can't be run.\n{clean}", hint=f"Correct the rule in {policies}.")
     results: list[PolicyResult] = []
     for namespace in json.loads(done.stdout) or ():
         rule = namespace["namespace"].removeprefix("rules.")

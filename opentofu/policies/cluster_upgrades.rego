@@ -16,5 +16,6 @@ warn contains lib.finding(instance, "The cluster does not upgrade itself: set au
 warn contains lib.finding(instance, "The cluster has no maintenance_policy: say on which day and at what time it may be upgraded.") if {
 	some cluster in lib.resources({"digitalocean_kubernetes_cluster"})
 	some instance in cluster.instances
-	count(lib.value(instance, "maintenance_policy", [])) == 0
+	not "maintenance_policy" in object.keys(cluster.set)
+	lib.value(instance, "maintenance_policy", []) in {[], lib.unknown}
 }

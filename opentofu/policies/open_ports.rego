@@ -16,9 +16,9 @@ deny contains lib.finding(instance, message) if {
 	some [instance, rule] in inbound
 	some port, name in guarded
 	covers(rule, port)
-	some source in rule.source_addresses
-	open(source)
-	message := sprintf("The firewall opens %s (port %d) to %s: name the networks that need it.", [name, port, source])
+	sources := [source | some source in rule.source_addresses; open(source)]
+	count(sources) > 0
+	message := sprintf("The firewall opens %s (port %d) to %s: name the networks that need it.", [name, port, concat(" and ", sources)])
 }
 
 deny contains lib.finding(instance, message) if {
@@ -26,9 +26,9 @@ deny contains lib.finding(instance, message) if {
 	some instance in cluster.instances
 	some firewall in lib.value(instance, "control_plane_firewall", [])
 	firewall.enabled == true
-	some source in firewall.allowed_addresses
-	open(source)
-	message := sprintf("The control plane's firewall lets %s reach the Kubernetes API: name the networks that need it.", [source])
+	sources := [source | some source in firewall.allowed_addresses; open(source)]
+	count(sources) > 0
+	message := sprintf("The control plane's firewall lets %s reach the Kubernetes API: name the networks that need it.", [concat(" and ", sources)])
 }
 
 warn contains lib.finding(instance, message) if {
@@ -77,15 +77,17 @@ covers(rule, port) if {
 # The provider takes "all", "", "0" and no port_range at all for every port.
 range_covers(range, _) if range in {"all", "", "0", null}
 
-range_covers(range, port) if to_number(range) == port
+range_covers(range, port) if range == sprintf("%d", [port])
 
 range_covers(range, port) if {
-	[first, last] := split(range, "-")
-	to_number(trim_space(first)) <= port
-	port <= to_number(trim_space(last))
+	regex.match(`^\s*\d+\s*-\s*\d+\s*$`, range)
+	[first, last] := [to_number(trim_space(part)) | some part in split(range, "-")]
+	first <= port
+	port <= last
 }
 
 open(source) if {
+	regex.match(`/\d+$`, source)
 	[address, bits] := split(source, "/")
 	to_number(bits) <= widest[version(address)]
 }

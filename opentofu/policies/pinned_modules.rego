@@ -19,7 +19,7 @@ deny contains lib.at(module, message) if {
 	some module in input.modules
 	not module.local
 	from_registry(module.source)
-	not regex.match(`^\s*=?\s*\d+\.\d+\.\d+\s*$`, object.get(module, "version", ""))
+	not exact(module.version)
 	message := sprintf("%s comes from a registry without an exact version: write version = \"1.2.3\".", [module.address])
 }
 
@@ -29,6 +29,11 @@ deny contains lib.at(module, message) if {
 	not from_git(module.source)
 	not from_registry(module.source)
 	message := sprintf("%s comes from a place where it can't be pinned: take it from Git or a registry, or copy it into opentofu/modules.", [module.address])
+}
+
+exact(version) if {
+	is_string(version)
+	regex.match(`^\s*=?\s*\d+\.\d+\.\d+\s*$`, version)
 }
 
 from_git(source) if startswith(source, "git::")

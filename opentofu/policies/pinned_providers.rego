@@ -7,7 +7,7 @@ import data.lib
 
 deny contains lib.at(provider, message) if {
 	some provider in input.providers
-	not provider.constraint
+	provider.constraint == null
 	message := sprintf("required_providers gives no version for %s: write one such as \"~> 2.99\".", [provider.source])
 }
 

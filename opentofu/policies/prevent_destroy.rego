@@ -10,6 +10,6 @@ import data.lib
 warn contains lib.finding(resource, message) if {
 	some resource in lib.resources({"digitalocean_database_cluster", "digitalocean_volume", "digitalocean_spaces_bucket"})
 	is_object(resource.lifecycle)
-	not object.get(resource.lifecycle, "prevent_destroy", false) == true
+	object.get(resource.lifecycle, "prevent_destroy", false) == false
 	message := sprintf("The %s holds data and may be destroyed: add lifecycle { prevent_destroy = true }.", [lib.kind(resource)])
 }

@@ -6,5 +6,5 @@ package rules.required_version
 import data.lib
 
 deny contains lib.at(input.tofu, "No terraform block of this environment sets required_version: write one such as required_version = \">= 1.10.0\".") if {
-	not input.tofu.required_version
+	input.tofu.required_version == null
 }

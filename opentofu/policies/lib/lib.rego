@@ -26,4 +26,7 @@ value(instance, attribute, absent) := given if {
 } else := absent
 
 # A word for each kind of resource, for messages: "digitalocean_database_cluster" becomes "database cluster".
-kind(resource) := replace(trim_prefix(resource.type, "digitalocean_"), "_", " ")
+kind(resource) := strings.replace_n(
+	{"_": " ", "kubernetes": "Kubernetes", "spaces": "Spaces", "ssh": "SSH", "vpc": "VPC", "nfs": "NFS share"},
+	trim_prefix(resource.type, "digitalocean_"),
+)
