@@ -76,3 +76,8 @@ def masked(text: str) -> str:
         if value in text:
             text = text.replace(value, MASK)
     return text
+
+
+def known_values() -> frozenset[str]:
+    """Return every value that :func:`masked` takes out, for who must look for other forms of them, too."""
+    return frozenset(_known)

@@ -18,7 +18,7 @@ import pytest
 from automation import objectstore, wait
 from automation.errors import ConfigurationError, DogitopsError
 from automation.objectstore import ObjectStore
-from automation.opentofu.plan import parse
+from automation.opentofu.plan import Action, parse
 from automation.opentofu.runner import StateLocked, Tofu
 from automation.toolchain import install
 
@@ -118,7 +118,7 @@ def root(store: ObjectStore, tmp_path: Path) -> Iterator[Root]:
 def test_a_plan_is_saved_privately_shown_and_applied_once(root: Root) -> None:
     saved, document = root.tofu.plan()
     assert saved.path.stat().st_mode & 0o077 == 0
-    assert [change.address for change in parse(document).changes] == ["terraform_data.greeting"]
+    assert [change.address for change in parse(document).resources] == ["terraform_data.greeting"]
     assert root.tofu.resources() == []
     root.tofu.apply(root.tofu.saved_plan("e2e"))
     assert root.tofu.resources() == ["terraform_data.greeting"]
@@ -135,7 +135,7 @@ def test_the_end_is_planned_and_applied_too(root: Root) -> None:
     root.tofu.apply(root.tofu.plan()[0])
     saved, document = root.tofu.plan(destroy=True)
     assert saved.is_destroy
-    assert [change.sign for change in parse(document).changes] == ["-"]
+    assert [change.action for change in parse(document).resources] == [Action.DELETE]
     root.tofu.apply(saved)
     assert root.tofu.resources() == []
 

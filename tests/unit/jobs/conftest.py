@@ -107,7 +107,7 @@ def tofu(site: Site, tmp_path: Path) -> FakeTofu:
     root = site.workspace.environments / "there"
     site.__dict__["tofu"] = Tofu(binary, root, site.kept, site.store.variables())
     fake = FakeTofu(folder)
-    fake.answer("show", {"resource_changes": []})
+    fake.answer("show", {"format_version": "1.2", "resource_changes": []})
     fake.answer("output", {"cluster": {"value": "dogitops-there", "sensitive": False}})
     fake.resources()
     return fake

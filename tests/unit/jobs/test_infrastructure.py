@@ -19,7 +19,7 @@ LOCKED = "Error: Error acquiring the state lock\n\n  ID:        1111-2222\n  Who
 
 def test_a_plan_has_its_state_first(site: Site, tofu: FakeTofu, s3: S3) -> None:
     tofu.answer("plan", code=2)
-    tofu.answer("show", {"resource_changes": [change(CLUSTER, "create")]})
+    tofu.answer("show", {"format_version": "1.2", "resource_changes": [change(CLUSTER, "create")]})
     saved, parsed = plan(site)
     assert list(s3.buckets) == ["dogitops-there-state"]
     assert tofu.verbs[0] == "init"
@@ -94,7 +94,7 @@ def test_a_locked_state_is_told_as_it_is_and_the_plan_is_kept(site: Site, tofu: 
 
 def test_destroying_is_shown_and_asked_for_first(site: Site, tofu: FakeTofu, capfd: pytest.CaptureFixture[str]) -> None:
     tofu.answer("plan", code=2)
-    tofu.answer("show", {"resource_changes": [change(CLUSTER, "delete")]})
+    tofu.answer("show", {"format_version": "1.2", "resource_changes": [change(CLUSTER, "delete")]})
     asked: list[str] = []
 
     def no(question: str) -> bool:
@@ -116,7 +116,7 @@ def test_backups_stay_unless_told(
     site: Site, tofu: FakeTofu, capfd: pytest.CaptureFixture[str], delete_backups: bool
 ) -> None:
     tofu.answer("plan", code=2)
-    tofu.answer("show", {"resource_changes": [change(CLUSTER, "delete")]})
+    tofu.answer("show", {"format_version": "1.2", "resource_changes": [change(CLUSTER, "delete")]})
     site.kubeconfig.write_text("theirs")
     destroy(site, delete_backups=delete_backups, confirm=lambda _: True)
     planned = next(call for call in tofu.calls if call.startswith("plan"))

@@ -1,81 +1,66 @@
 from __future__ import annotations
 
-from typing import Any
+import pytest
 
-from automation.opentofu.plan import parse, render
+from automation.opentofu.plan import Action, PlanUnreadable, parse, read
 
-
-def change(address: str = "terraform_data.a", actions: tuple[str, ...] = ("update",), **more: Any) -> dict[str, Any]:
-    inner = {"actions": list(actions), "before": None, "after": None, **more}
-    return {"address": address, "type": address.split(".", maxsplit=1)[0], "change": inner}
+from .plans import change, document, planned
 
 
-def test_no_changes_says_so() -> None:
-    plan = parse({"resource_changes": [change(actions=("no-op",))]})
+def test_no_changes_is_empty() -> None:
+    plan = planned(change("x_thing.a", "no-op", before={"a": 1}, after={"a": 1}))
     assert plan.empty
-    assert "No changes" in render(plan)
+    assert plan.counts() == {}
 
 
-def test_counts_and_order_put_destruction_first() -> None:
-    plan = parse(
-        {
-            "resource_changes": [
-                change("x.created", ("create",), after={"a": 1}),
-                change("x.changed", ("update",), before={"a": 1}, after={"a": 2}),
-                change("x.replaced", ("delete", "create"), before={"a": 1}, after={"a": 2}, replace_paths=[["a"]]),
-                change("x.gone", ("delete",), before={"a": 1}),
-            ]
-        }
+def test_destroying_changes_come_first() -> None:
+    plan = planned(
+        change("x_thing.created", "create", after={"a": 1}),
+        change("x_thing.changed", "update", before={"a": 1}, after={"a": 2}),
+        change("x_thing.replaced", "delete", "create", before={"a": 1}, after={"a": 2}, replace_paths=[["a"]]),
+        change("x_thing.gone", "delete", before={"a": 1}),
+        change("x_thing.left", "forget", before={"a": 1}),
+        change("x_thing.to", "no-op", previous_address="x_thing.from"),
+        change("x_thing.found", "no-op", importing={"id": "i-1"}),
+        change("x_thing.read", "read", mode="data"),
     )
-    assert plan.counts() == {"add": 1, "change": 1, "replace": 1, "destroy": 1}
-    assert [c.address for c in plan.changes] == ["x.gone", "x.replaced", "x.changed", "x.created"]
-    assert {c.address for c in plan.destroys} == {"x.gone", "x.replaced"}
-    assert "a: 1 -> 2  # forces replacement" in render(plan)
+    assert plan.counts() == {
+        "add": 1, "change": 1, "replace": 1, "destroy": 1, "forget": 1, "move": 1, "import": 1, "read": 1
+    }  # fmt: skip
+    assert [c.name for c in plan.resources] == [
+        "gone", "replaced", "left", "changed", "created", "to", "found", "read"
+    ]  # fmt: skip
+    assert [c.name for c in plan.destroys] == ["gone", "replaced"]
 
 
-def test_nested_values_are_told_by_path() -> None:
-    before = {"tags": {"team": "a"}, "ports": [22, 80], "same": 1}
-    after = {"tags": {"team": "b"}, "ports": [22, 443], "same": 1}
-    (item,) = parse({"resource_changes": [change(before=before, after=after)]}).changes
-    told = [(a.path, a.before, a.after) for a in item.attributes]
-    assert told == [("ports[1]", "80", "443"), ("tags.team", '"a"', '"b"')]
+@pytest.mark.parametrize(
+    ("actions", "create_first", "abandons"),
+    [(("delete", "create"), False, False), (("create", "delete"), True, False), (("forget", "create"), False, True)],
+)
+def test_replacing_says_in_which_order(actions: tuple[str, ...], create_first: bool, abandons: bool) -> None:
+    (found,) = planned(change("x_thing.a", *actions, before={}, after={})).resources
+    assert (found.action, found.create_first, found.abandons) == (Action.REPLACE, create_first, abandons)
+    assert found.destroys is not abandons
 
 
-def test_sensitive_values_never_show() -> None:
-    secret = "canary-value-1234"
-    plan = parse(
-        {
-            "resource_changes": [
-                change(
-                    before={"password": secret, "list": [secret, "b"], "map": {"k": secret}},
-                    after={"password": secret + "2", "list": [secret + "3", "b"], "map": {"k": "new" + secret}},
-                    before_sensitive={"password": True, "list": [True, False], "map": True},
-                    after_sensitive={"password": True, "list": [True, False], "map": True},
-                ),
-                change("x.new", ("create",), after={"token": secret}, after_sensitive={"token": True}),
-                change("x.all", ("delete",), before={"token": secret}, before_sensitive=True),
-            ],
-            "output_changes": {
-                "key": {"actions": ["create"], "before": None, "after": secret, "after_sensitive": True}
-            },
-        }
-    )
-    text = render(plan)
-    assert secret not in text
-    assert "password: (sensitive) -> (sensitive)" in text
-    assert "output.key" in text
+def test_a_plan_of_another_format_is_refused_by_name() -> None:
+    with pytest.raises(PlanUnreadable, match=r"written in format 2\.0 by version 2\.1\.0") as caught:
+        parse({**document(), "format_version": "2.0", "terraform_version": "2.1.0"})
+    assert "tofu" in (caught.value.hint or "")
 
 
-def test_what_is_known_only_after_the_apply_says_so() -> None:
-    plan = parse({"resource_changes": [change(actions=("create",), after={"n": 1}, after_unknown={"id": True})]})
-    assert "id = (known after apply)" in render(plan)
+def test_a_later_minor_format_is_read() -> None:
+    assert parse({**document(), "format_version": "1.9", "new_thing": {}}).format_version == "1.9"
 
 
-def test_drift_and_moves_are_told() -> None:
-    moved = change("x.new_name", ("no-op",))
-    moved["previous_address"] = "x.old_name"
-    plan = parse({"resource_changes": [moved], "resource_drift": [change("x.d", before={"a": 1}, after={"a": 2})]})
-    text = render(plan)
-    assert "moved from x.old_name" in text
-    assert "Changed outside of OpenTofu" in text
-    assert "a: 1 -> 2" in text
+def test_a_state_is_no_plan() -> None:
+    with pytest.raises(PlanUnreadable, match="a state, not a plan"):
+        parse({"format_version": "1.0", "terraform_version": "1.12.6", "values": {"root_module": {}}})
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"{", b"\xff\xfe", b"[]", b'"a"', b"{}", b'{"format_version": NaN}', b"[" * 100_000]
+)
+def test_what_is_no_plan_is_refused(raw: bytes) -> None:
+    with pytest.raises(PlanUnreadable):
+        read(raw)

@@ -1,0 +1,122 @@
+"""A plan as plain text, for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from automation.opentofu import diff
+from automation.opentofu.guard import Finding
+from automation.opentofu.plan import Action, Check, OutputChange, Plan, ResourceChange
+
+SIGNS = {
+    Action.CREATE: "+",
+    Action.READ: "?",
+    Action.UPDATE: "~",
+    Action.DELETE: "-",
+    Action.REPLACE: "±",
+    Action.FORGET: "×",
+    Action.NO_OP: "=",
+}
+_COUNTED = {
+    "add": "to add",
+    "change": "to change",
+    "replace": "to replace",
+    "destroy": "to destroy",
+    "forget": "to forget",
+    "move": "to move",
+    "import": "to import",
+    "read": "to read",
+}
+
+
+def render(plan: Plan, findings: Collection[Finding] = ()) -> str:
+    """Return the plan as text: counts, what a guard found, drift, then each change with its attributes."""
+    if plan.empty and not plan.drift and not _failed(plan.checks):
+        return "No changes: what is there matches the description."
+    lines = [summary(plan)]
+    if findings:
+        lines += ["", "Protected resources would be lost:"]
+        lines += [f"  ! {finding.address}: {finding.detail}" for finding in findings]
+    if _failed(plan.checks):
+        lines += ["", "Checks that do not pass:", *_checks(plan.checks)]
+    if plan.drift:
+        lines += ["", "Changed outside of OpenTofu:", *_resources(plan.drift)]
+    if plan.resources:
+        lines += ["", *_resources(plan.resources)]
+    if plan.outputs:
+        lines += ["", "Outputs:", *_outputs(plan.outputs)]
+    return "\n".join(lines)
+
+
+def summary(plan: Plan) -> str:
+    """Return the plan's counts as one line."""
+    counts = ", ".join(f"{number} {_COUNTED[verb]}" for verb, number in plan.counts().items())
+    return f"Plan: {counts or ('outputs only' if plan.outputs else 'no changes')}"
+
+
+def about(change: ResourceChange) -> str:
+    """Return what there is to say of a change besides its action: why, where from, in which order."""
+    told = [change.reason] if change.reason else []
+    if change.previous_address:
+        told.append(f"moved from {change.previous_address}")
+    if change.importing:
+        told.append(f"imported from {change.importing}")
+    if change.deposed:
+        told.append(f"the deposed object {change.deposed}")
+    if change.abandons:
+        told.append("the old one is left behind, unmanaged")
+    elif change.create_first:
+        told.append("the new one is made before the old one goes")
+    return "; ".join(told)
+
+
+def _resources(changes: Sequence[ResourceChange]) -> Iterator[str]:
+    for change in changes:
+        told = about(change)
+        yield f"  {SIGNS[change.action]} {change.address}{f'  ({told})' if told else ''}"
+        yield from _attributes(change)
+
+
+def _outputs(outputs: Sequence[OutputChange]) -> Iterator[str]:
+    for output in outputs:
+        for item in diff.attributes(output):
+            path = "" if item.path == "value" else item.path if item.path.startswith("[") else f".{item.path}"
+            yield from _attribute(SIGNS[output.action], f"{output.name}{path}", item, indent="  ")
+
+
+def _attributes(change: ResourceChange | OutputChange) -> Iterator[str]:
+    unknown: list[str] = []
+    for item in diff.attributes(change):
+        if item.unknown and not item.forces_replacement and item.kind != "changed":
+            unknown.append(item.path)
+        else:
+            yield from _attribute(_sign(item), item.path, item, indent="      ")
+    if unknown:
+        yield f"      known after apply: {', '.join(unknown)}"
+
+
+def _sign(item: diff.AttributeChange) -> str:
+    return {"added": "+", "removed": "-", "changed": "~"}[item.kind]
+
+
+def _attribute(sign: str, name: str, item: diff.AttributeChange, *, indent: str) -> Iterator[str]:
+    forced = "  # forces replacement" if item.forces_replacement else ""
+    if item.lines and (len(item.lines) > 1 or item.block):
+        yield f"{indent}{sign} {name}:{forced}"
+        yield from (f"{indent}    {line}" for line in item.lines)
+    elif item.kind == "added":
+        yield f"{indent}{sign} {name} = {item.after}{forced}"
+    elif item.kind == "removed":
+        yield f"{indent}{sign} {name} = {item.before}{forced}"
+    else:
+        yield f"{indent}{sign} {name}: {item.before} -> {item.after}{forced}"
+
+
+def _failed(checks: Sequence[Check]) -> bool:
+    return any(check.status in {"fail", "error"} for check in checks)
+
+
+def _checks(checks: Sequence[Check]) -> Iterator[str]:
+    for check in checks:
+        if check.status in {"fail", "error"}:
+            yield f"  ! {check.address}: {'; '.join(check.messages) or check.status}"
