@@ -155,6 +155,15 @@ class GitHub:
             f"the status {context} to be set",
         )
 
+    def statuses(self, sha: str) -> dict[str, str]:
+        """Return the newest state of each status context of a commit."""
+        combined = self.repo.get_commit(sha).get_combined_status()
+        return {status.context: status.state for status in combined.statuses}
+
+    def reply(self, number: int, text: str) -> None:
+        """Write an ordinary comment on a pull request or issue."""
+        self.repo.get_issue(number).create_comment(text)
+
     def workflow_run(self, run_id: int) -> WorkflowRun:
         """Return a run of a workflow of this repository."""
         raw = self.repo.get_workflow_run(run_id).raw_data

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import json
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -158,12 +159,18 @@ class Retries(Retry):
 
 
 class OneHost(Requester):
-    """PyGithub's requester, which speaks to the configured host alone and raises our errors."""
+    """PyGithub's requester, which speaks to the configured host alone and raises our errors.
+
+    One request at a time: PyGithub keeps the request on the connection that its threads would share, so that two at
+    once could send one's body to the other's address.
+    """
+
+    _one_at_a_time: threading.RLock
 
     @classmethod
     def open(cls, api_url: str, token: Secret, patience: Patience, user_agent: str) -> OneHost:
         """Return a requester for ``api_url`` (see :func:`checked_url`)."""
-        return cls(
+        opened = cls(
             auth=Auth.Token(token.reveal()),
             base_url=api_url,
             timeout=patience.timeout,
@@ -175,6 +182,8 @@ class OneHost(Requester):
             lazy=True,
             api_version=Consts.API_VERSION_2022_11_28,
         )
+        opened._one_at_a_time = threading.RLock()  # noqa: SLF001 - our own
+        return opened
 
     def requestJsonAndCheck(self, verb: str, url: str, *args: Any, **kwargs: Any) -> tuple[dict[str, Any], Any]:  # noqa: N802
         """Send a request and return headers and JSON. Raises GitHubError."""
@@ -204,7 +213,8 @@ class OneHost(Requester):
     def _ours(self, verb: str, url: str, send: Callable[[], T]) -> T:
         self._same_host(url)
         try:
-            return send()
+            with self._one_at_a_time:
+                return send()
         except DogitopsError:
             raise
         except GithubException as error:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
+import threading
 import time
 import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
+from github.Requester import HTTPRequestsConnectionClass
 
 from automation.errors import ConfigurationError, DogitopsError, Refused
 from automation.github import problems
@@ -278,6 +284,27 @@ def test_the_token_is_in_no_text_about_the_client(caplog: pytest.LogCaptureFixtu
         assert TOKEN not in str(client)
     assert caplog.records
     assert TOKEN not in caplog.text
+
+
+def test_threads_that_share_a_client_do_not_mix_up_their_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = threading.Barrier(2, timeout=0.2)
+    told = HTTPRequestsConnectionClass.request
+
+    def meet(self: HTTPRequestsConnectionClass, *args: Any, **kwargs: Any) -> None:
+        """Between a request's being told and its being sent, let another be told, if it can."""
+        told(self, *args, **kwargs)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait()
+
+    monkeypatch.setattr(HTTPRequestsConnectionClass, "request", meet)
+
+    def answers(asked: Asked) -> Answer:
+        return Answer(201, {**COMMENT, "id": int(asked.path.split("/")[5]), "body": json.loads(asked.body)["body"]})
+
+    with serve(answers) as server, ThreadPoolExecutor(2) as threads:
+        client = github(server)
+        posted = threads.map(lambda number: client.repo.get_issue(number).create_comment(f"for {number}"), (1, 2))
+        assert [(comment.id, comment.body) for comment in posted] == [(1, "for 1"), (2, "for 2")]
 
 
 @pytest.mark.parametrize(
