@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -79,18 +79,32 @@ def inputs(workspace: Workspace, environment: str) -> list[Path]:
     return sorted(found)
 
 
+def folders(workspace: Workspace, environment: str) -> list[Path]:
+    """Return the environment's root and the folders of its modules."""
+    return sorted(_places(Workspace(workspace.root.resolve()), environment).folders)
+
+
+def listing(workspace: Workspace, environment: str) -> dict[str, str]:
+    """Return the digests of :func:`inputs` by their names relative to the workspace's root."""
+    root = workspace.root.resolve()
+    return {
+        file.relative_to(root).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in inputs(workspace, environment)
+    }
+
+
+def digest_of(files: Mapping[str, str], *, without: Collection[str] = ()) -> str:
+    """Return one digest of a :func:`listing`, but for the names in ``without``."""
+    told = "".join(f"{name}\0{digest}\n" for name, digest in sorted(files.items()) if name not in without)
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
 def inputs_digest(workspace: Workspace, environment: str, *, without: Collection[str] = ()) -> str:
     """Return a digest of the names and contents of :func:`inputs`.
 
     ``without`` holds names (relative to the workspace's root) to leave out: the files that planning itself makes.
     """
-    whole = hashlib.sha256()
-    root = workspace.root.resolve()
-    for file in inputs(workspace, environment):
-        name = file.relative_to(root).as_posix()
-        if name not in without:
-            whole.update(f"{name}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
-    return whole.hexdigest()
+    return digest_of(listing(workspace, environment), without=without)
 
 
 def _shared(path: Path) -> bool:

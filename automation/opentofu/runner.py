@@ -2,47 +2,45 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+import stamina
 
 from automation import keeper, report
-from automation.errors import CommandFailed, ConfigurationError, DogitopsError
+from automation.errors import ConfigurationError, DogitopsError
+from automation.opentofu import explain, outcome
+from automation.opentofu.explain import Passing, StateLocked
+from automation.opentofu.outcome import Outcome
+from automation.opentofu.saved import PlanFolder, SavedPlan, digest
 from automation.process import Completed, Environment, run
 from automation.secret import masked
+from automation.workspace import Workspace, cache_folder
+
+__all__ = ["Outcome", "SavedPlan", "StateLocked", "Tofu"]
 
 _PACKAGES = Path(__file__).parents[2]
 _CHANGES = 2  # exit code of `tofu plan -detailed-exitcode` for a plan with changes
-
-
-@dataclass(frozen=True)
-class SavedPlan:
-    """A plan file with the digests of the file and of the configuration that it was made from."""
-
-    path: Path
-    manifest: dict[str, Any]
-
-    @property
-    def is_destroy(self) -> bool:
-        """Whether the plan destroys the environment."""
-        return bool(self.manifest["destroy"])
-
-
-class StateLocked(DogitopsError):  # noqa: N818 - reads as what happened
-    """Another run holds the state's lock; nothing was read or changed."""
+_ATTEMPTS: Final = 4  # after a rate limit or a network fault, with 1, 2 and 4 seconds between them and some jitter
+_CACHE_VARIABLE: Final = "TF_PLUGIN_CACHE_DIR"
 
 
 class Tofu:
-    """OpenTofu in the folder ``root``; plans, data and the provider cache lie in ``kept``, outside of Git.
+    """OpenTofu in the folder ``root``; plans and data lie in ``kept``, outside of Git.
 
     ``provider`` is the cluster provider that was asked for: a plan remembers it, and its apply uses it.
     ``lock_patience`` is how many seconds it waits for another run to give the state's lock back.
+    ``redact`` takes more out of tofu's words than the known secrets, which never stay in.
+
+    Providers are kept in the user's cache folder, shared by all environments and safe for inits that run at once:
+    tofu 1.10 and later takes a file lock for each provider version there (its documentation of the provider plugin
+    cache, and internal/providercache/dir_modify.go). A CLI configuration that names another cache is left alone.
     """
 
     def __init__(
@@ -54,20 +52,27 @@ class Tofu:
         *,
         provider: str | None = None,
         lock_patience: int = 20,
+        redact: Callable[[str], str] = str,
     ) -> None:
         self.binary = binary
+        self.redact = redact
+        self.outcome: Outcome | None = None
         self._lock_patience = lock_patience
         self._provider = provider
         self.root = root
         self.kept = kept
         kept.mkdir(parents=True, exist_ok=True, mode=0o700)
+        data = kept / "terraform"
+        self._saved = PlanFolder(kept / "plans", Workspace(root.parents[2]), root.name, data)
+        configuration = self._cli_configuration()
         self._variables = {
             **variables,
-            "TF_DATA_DIR": str(kept / "terraform"),
+            **_provider_cache(configuration),
+            "TF_DATA_DIR": str(data),
             "TF_IN_AUTOMATION": "1",
             "TF_INPUT": "0",
             "CHECKPOINT_DISABLE": "1",
-            "TF_CLI_CONFIG_FILE": str(self._cli_configuration()),
+            "TF_CLI_CONFIG_FILE": str(configuration),
             "DOGITOPS_ROOT": str(root.parents[2]),
             "PATH": f"{self._own_command()}:{os.environ.get('PATH', '')}",
             "PYTHONPATH": f"{_PACKAGES}:{os.environ.get('PYTHONPATH', '')}".rstrip(":"),  # tofu runs in the root
@@ -76,87 +81,121 @@ class Tofu:
     @property
     def plan_path(self) -> Path:
         """Where the saved plan lies."""
-        return self.kept / "plans" / "environment.tfplan"
+        return self._saved.path
 
     def init(self) -> None:
         """Prepare the backend and the providers; needed once, and quick when done before."""
         lock = self.root / ".terraform.lock.hcl"
         locked = ["-lockfile=readonly"] if lock.exists() else []
-        self._tofu(["init", "-input=false", "-no-color", "-reconfigure", *locked], timeout=300)
+        self._tofu(["init", "-input=false", "-no-color", "-reconfigure", *locked], timeout=600)
 
-    def plan(self, options: Sequence[str] = (), *, destroy: bool = False) -> tuple[SavedPlan, dict[str, Any]]:
-        """Make a plan, save it, and return it with its JSON document (``tofu show -json``)."""
-        self.discard_plan()
-        self.plan_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    def plan(
+        self, options: Sequence[str] = (), *, destroy: bool = False, refresh_only: bool = False
+    ) -> tuple[SavedPlan, dict[str, Any]]:
+        """Make a plan, save it, and return it with its JSON document (``tofu show -json``), which is not redacted.
+
+        With ``refresh_only`` it plans to write into the state what has changed outside of OpenTofu, and nothing more.
+        """
+        before = self._saved.snapshot()
+        mode = ["-destroy"] if destroy else ["-refresh-only"] if refresh_only else []
         done = self._tofu(
             [
                 "plan", "-input=false", "-no-color", "-detailed-exitcode", f"-lock-timeout={self._lock_patience}s",
-                f"-out={self.plan_path}", *(["-destroy"] if destroy else []), *options,
+                f"-out={self.plan_path}", *mode, *options,
             ],
             allowed=(0, _CHANGES),
             timeout=1800,
         )  # fmt: skip
-        self.plan_path.chmod(0o600)
-        manifest = {
-            "plan": _digest(self.plan_path),
-            "configuration": self.configuration_digest(),
-            "destroy": destroy,
-            "changes": done.returncode == _CHANGES,
-            "provider": self._provider,
-        }
-        self._manifest_path.write_text(json.dumps(manifest))
-        return SavedPlan(self.plan_path, manifest), self.show(self.plan_path)
+        record = {"destroy": destroy, "changes": done.returncode == _CHANGES, "provider": self._provider}
+        saved = self._saved.keep(before, record)
+        return saved, self.show(self.plan_path)
 
     def show(self, plan: Path) -> dict[str, Any]:
         """Return the JSON document of a saved plan."""
         document: dict[str, Any] = json.loads(self._tofu(["show", "-json", "-no-color", str(plan)]).stdout)
         return document
 
-    def saved_plan(self, environment: str) -> SavedPlan:
+    def saved_plan(self, environment: str) -> SavedPlan:  # noqa: ARG002 - it reads better where it is called
         """Return the saved plan, checked: the file is whole, and the configuration is what it was made from."""
-        try:
-            manifest = json.loads(self._manifest_path.read_text())
-            digest = _digest(self.plan_path)
-        except (FileNotFoundError, json.JSONDecodeError) as error:
-            raise ConfigurationError(
-                f"There is no saved plan for {environment}.", hint=f"Run 'dogitops plan {environment}' and read it."
-            ) from error
-        if digest != manifest["plan"]:
-            raise DogitopsError(
-                f"The saved plan for {environment} is not the file that was planned.",
-                hint=f"Something changed it. Run 'dogitops plan {environment}' again.",
-            )
-        if self.configuration_digest() != manifest["configuration"]:
-            raise DogitopsError(
-                f"The configuration of {environment} has changed since the plan was made.",
-                hint=f"Run 'dogitops plan {environment}' again, and read the new plan.",
-            )
-        return SavedPlan(self.plan_path, manifest)
+        return self._saved.load()
 
-    def apply(self, plan: SavedPlan) -> None:
-        """Apply exactly this saved plan, and discard it: a plan is applied once.
+    def export_plan(self) -> dict[str, bytes]:
+        """Return the saved plan and the files that were made with it, by name, for an envelope."""
+        return self._saved.export()
 
+    def import_plan(self, files: Mapping[str, bytes], manifest: Mapping[str, Any]) -> SavedPlan:
+        """Make a plan from an envelope the saved plan; :meth:`apply` applies it like one that was made here.
+
+        ``manifest`` is the envelope's; names in ``files`` that :meth:`export_plan` does not give are left out.
+        Raises DogitopsError when it was made for another environment, configuration, tofu or providers.
+        """
+        for what, told, here in (
+            ("OpenTofu", manifest["tofu_version"], self.version()),
+            ("provider lock file", manifest["lock_digest"], self.lock_digest()),
+        ):
+            if told != here:
+                raise DogitopsError(
+                    f"The plan of {self.root.name} in the envelope was made with another {what} "
+                    f"({told[:12] or 'none'}, and here it is {here[:12] or 'none'}).",
+                    hint="Make a new plan with what is here.",
+                )
+        return self._saved.import_files(files, manifest)
+
+    def apply(self, plan: SavedPlan) -> Outcome:
+        """Apply exactly this saved plan, and discard it: a plan is applied once. Return what became of each resource.
+
+        After a failure :attr:`outcome` says what was done, what failed and what was not begun.
         Raises StateLocked, with the plan kept, while another run holds the state: nothing was applied then.
         """
         begun = True
+        self.outcome = None
         if plan.manifest.get("provider"):
             self._variables["DOGITOPS_PROVIDER"] = plan.manifest["provider"]
         try:
-            self._tofu(
-                ["apply", "-input=false", "-no-color", f"-lock-timeout={self._lock_patience}s", str(plan.path)],
+            self._saved.put_back(plan)
+            done = self._run(
+                ["apply", "-json", "-input=false", f"-lock-timeout={self._lock_patience}s", str(plan.path)],
                 timeout=3600,
             )
+            self.outcome = outcome.read(done.stdout.splitlines(), ok=done.returncode == 0, redact=self.redact)
+            if done.returncode != 0:
+                raise self._explained("apply", done)
         except StateLocked:
             begun = False
             raise
         finally:
             if begun:
                 self.discard_plan()
+        return self.outcome
 
     def discard_plan(self) -> None:
         """Remove the saved plan."""
-        self.plan_path.unlink(missing_ok=True)
-        self._manifest_path.unlink(missing_ok=True)
+        self._saved.discard()
+
+    def version(self) -> str:
+        """Return tofu's version, such as ``1.12.6``."""
+        return self._version
+
+    @cached_property
+    def _version(self) -> str:
+        return str(json.loads(self._tofu(["version", "-json"]).stdout)["terraform_version"])
+
+    def lock_digest(self) -> str:
+        """Return the digest of the providers' lock file, or nothing where there is none."""
+        lock = self.root / ".terraform.lock.hcl"
+        return digest(lock) if lock.is_file() else ""
+
+    def state_identity(self) -> tuple[str, int]:
+        """Return the state's lineage and serial; an empty lineage and 0 where there is no state yet."""
+        text = self._tofu(["state", "pull"]).stdout.strip()
+        try:
+            state = json.loads(text) if text else {}
+            return str(state.get("lineage", "")), int(state.get("serial", 0))
+        except (ValueError, TypeError, AttributeError):
+            raise DogitopsError(
+                f"The state of {self.root.name} is not one that OpenTofu wrote.",
+                hint="Look at it in its bucket; an earlier version of it may be kept there.",
+            ) from None  # the text of a state holds secrets
 
     def outputs(self) -> dict[str, Any]:
         """Return the outputs that are not sensitive."""
@@ -178,7 +217,7 @@ class Tofu:
         done = self._tofu(["force-unlock", "-force", lock], allowed=(0, 1))
         if done.returncode == 0:
             return
-        text = _plain(done)
+        text = explain.plain(done.text)
         if "NoSuchKey" in text or "state is already unlocked" in text:
             raise ConfigurationError(
                 f"The state of {self.root.name} is not locked.", hint=f"Go on: 'dogitops plan {self.root.name}'."
@@ -191,13 +230,11 @@ class Tofu:
         raise self._explained("force-unlock", done)
 
     def configuration_digest(self) -> str:
-        """Return a digest of all files that a plan is made from."""
-        whole = hashlib.sha256()
-        for file in sorted(
-            [*self.root.glob("*.tf"), *self.root.glob("*.yaml"), *self.root.glob(".terraform.lock.hcl")]
-        ):
-            whole.update(f"{file.name}\0{_digest(file)}\0".encode())
-        return whole.hexdigest()
+        """Return a digest of all files that a plan is made from: the root's, its modules', and what these name.
+
+        Files that the saved plan itself made are left out, so that it is the same in a clone without them.
+        """
+        return self._saved.configuration_digest()
 
     def _cli_configuration(self) -> Path:
         """Return the user's CLI configuration file, or an empty one: a missing file's warning would spoil JSON."""
@@ -222,77 +259,60 @@ class Tofu:
         return folder
 
     @property
-    def _manifest_path(self) -> Path:
-        return self.plan_path.with_suffix(".json")
-
-    @property
     def _lock_path(self) -> Path:
         return self.kept / "apply.lock"
 
     def _tofu(self, arguments: Sequence[str], *, allowed: Sequence[int] = (0,), timeout: float = 120) -> Completed:
+        """Run a command and return what it left; after faults that pass, run it again. Raises what explain makes of it."""
+        for attempt in stamina.retry_context(on=Passing, attempts=_ATTEMPTS, timeout=None, wait_initial=1, wait_max=30):
+            with attempt:
+                done = self._run(arguments, timeout=timeout)
+                if done.returncode not in allowed:
+                    raise self._explained(arguments[0], done)
+        return done
+
+    def _run(self, arguments: Sequence[str], *, timeout: float) -> Completed:
         argv: list[str | Path] = [self.binary, *arguments]
-        if arguments[0] in {"apply", "plan"}:
+        shown = arguments[0] in {"apply", "plan"}
+        if shown:
             keeper.wait_for_earlier(self._lock_path, f"an apply to {self.root.name}")
         if arguments[0] == "apply":
             argv = keeper.command(self._lock_path, argv)
-        done = run(
-            argv,
-            cwd=self.root,
-            env=self._variables,
-            timeout=timeout,
-            check=False,
-            on_line=_show if arguments[0] in {"apply", "plan"} else None,
-        )
-        if done.returncode not in allowed:
-            raise self._explained(arguments[0], done)
-        return done
+        on_line = self._show if shown else None
+        return run(argv, cwd=self.root, env=self._variables, timeout=timeout, check=False, on_line=on_line)
 
     def _explained(self, command: str, done: Completed) -> DogitopsError:
-        text = _plain(done)
-        if "Error acquiring the state lock" in text:
-            # At the start of a line: S3's own errors, told before, carry a RequestID and a HostID.
-            lock = re.search(r"^\s*ID:\s+(\S+)", text, re.MULTILINE)
-            who = re.search(r"^\s*Who:\s+(\S+)", text, re.MULTILINE)
-            when = re.search(r"^\s*Created:\s+(.+)", text, re.MULTILINE)
-            return StateLocked(
-                f"The state is locked by {who[1] if who else 'another run'}"
-                f"{f' since {when[1].strip()}' if when else ''}.",
-                hint="Wait for that run to end. If it died, remove its lock: "
-                f"'dogitops unlock {self.root.name} {lock[1] if lock else 'LOCK-ID'}'.",
-            )
-        if "Saved plan is stale" in text:
-            return DogitopsError(
-                "The saved plan is stale: the state has changed since it was made.",
-                hint=f"Run 'dogitops plan {self.root.name}' again, and read the new plan.",
-            )
-        if re.search(r"connection refused|dial tcp|no such host|RequestError: send request failed", text) and (
-            command != "apply" and "S3" in text
-        ):
-            return DogitopsError(
-                f"The S3 server that holds the state of {self.root.name} can't be reached.\n{_tail(text)}",
-                hint="Check the endpoint and that the server runs.",
-            )
-        full = "no space left on device" in text.lower()
-        hint = "Free some disk space and run the command again." if full else None
-        return CommandFailed(["tofu", command], done.returncode, text, hint=hint)
+        """Return the error for what tofu said; the errors that an apply told in JSON are read there."""
+        said = "\n\n".join(self.outcome.errors) if command == "apply" and self.outcome else ""
+        text = said or explain.plain(masked(done.stderr or done.stdout))
+        return explain.explained(command, done.returncode, self.redact(text), self.root.name)
+
+    def _show(self, line: str) -> None:
+        message = outcome.parsed(line)
+        text = self.redact(masked(str(message.get("@message", "")) if message else line)).strip()
+        if message and message.get("type") not in {"apply_start", "apply_complete", "apply_errored"}:
+            text = text if message.get("type") in {"apply_progress", "provision_progress"} else ""
+            report.doing(re.sub(r"^.*\(local-exec\): ", "", text))
+        elif message or (text.startswith(("terraform_data.", "module.", "digitalocean_")) and "local-exec" not in text):
+            report.note(text)
+        elif text:
+            report.doing(re.sub(r"^.*\(local-exec\): ", "", text))
 
 
-def _show(line: str) -> None:
-    text = line.strip()
-    if text.startswith(("terraform_data.", "module.", "digitalocean_")) and "local-exec" not in text:
-        report.note(text)
-    elif text:
-        report.doing(re.sub(r"^.*\(local-exec\): ", "", text))
+def _provider_cache(configuration: Path) -> dict[str, str]:
+    """Return the variable that names the shared provider cache, unless the user has one."""
+    if os.environ.get(_CACHE_VARIABLE) or "plugin_cache_dir" in configuration.read_text(errors="replace"):
+        return {}
+    folder = cache_folder() / "providers"
+    folder.mkdir(parents=True, exist_ok=True)  # tofu does not make it
+    return {_CACHE_VARIABLE: str(folder)}
 
 
-def _plain(done: Completed) -> str:
-    """Return what tofu said went wrong, without colours and frames."""
-    return re.sub(r"\x1b\[[0-9;]*m|[╷│╵]", "", masked(done.stderr or done.stdout)).strip()
+def _tell_retry(details: stamina.instrumentation.RetryDetails) -> None:
+    """Say why something is tried again: stamina itself would log it, past our one place that prints."""
+    error = details.caused_by
+    told = error.message.splitlines()[0] if isinstance(error, DogitopsError) else type(error).__name__
+    report.note(f"{told} Trying again in {details.wait_for:.0f} s.")
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _tail(text: str) -> str:
-    return "\n".join(text.splitlines()[-6:])
+stamina.instrumentation.set_on_retry_hooks([_tell_retry])
