@@ -34,11 +34,22 @@ class Told:
 
 
 class Part(Protocol):
-    """A part of a comment. ``importance``: 0 is given room first; ``share`` of the room that is left, at first."""
+    """A part of a comment."""
 
-    least: str
-    importance: int
-    share: float
+    @property
+    def least(self) -> str:
+        """What is always told."""
+        ...
+
+    @property
+    def importance(self) -> int:
+        """0 is given room first."""
+        ...
+
+    @property
+    def share(self) -> float:
+        """Which share of the room that is left it may take, before others had theirs."""
+        ...
 
     def within(self, room: int) -> Told:
         """Say as much as fits into ``room`` characters, which is never less than the least form takes."""
@@ -62,7 +73,7 @@ class Whole:
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing in a list: ``full`` makes its Markdown, ``line`` is for a fenced block (inert), ``kind`` to count it by.
+    """One thing in a list: ``full`` makes its Markdown, ``line`` is for a fenced block (inert), ``kind`` to count by.
 
     ``weight`` is how many things it stands for.
     """
@@ -176,7 +187,7 @@ def counted(entries: Iterable[Entry], *, more: bool = False, kinds: int = _KINDS
     for entry in entries:
         found[entry.kind] += entry.weight
     named = found.most_common(kinds)
-    words = [f"{many:,} × {markdown.code(markdown.cut(kind, _LABEL))}" for kind, many in named]
+    words = [f"{many:,} \u00d7 {markdown.code(markdown.cut(kind, _LABEL))}" for kind, many in named]
     others = len(found) - len(named)
     if others:
         rest = sum(found.values()) - sum(many for _, many in named)

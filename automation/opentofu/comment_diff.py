@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from os.path import commonprefix
 
 from automation.opentofu.diff import AttributeChange
 from automation.opentofu.markdown import cut, inert
 from automation.opentofu.plan import Action
 
-UNKNOWN = "(known after apply)"
-SENSITIVE = "(sensitive)"
 _VALUE = 200  # characters of one value
 _PATH = 120
 _PAD = 26  # a path up to this long is padded, so that values stand in one column
@@ -44,33 +41,29 @@ def names(attributes: Iterable[AttributeChange], most: int = _NAMES) -> str:
 
 
 def _later(one: AttributeChange) -> bool:
-    return one.after == UNKNOWN and not one.forces_replacement and not one.lines
+    return one.unknown and not one.forces_replacement and not one.lines
 
 
 def _lines(one: AttributeChange, width: int) -> list[str]:
-    path = cut(inert(one.path), _PATH).ljust(width)
+    path = cut(inert(one.path), _PATH)
     forced = "  # forces replacement" if one.forces_replacement else ""
+    if one.lines and one.block:
+        sign = "+" if one.kind == "added" else "-"
+        return [
+            f"{sign} {path} {{{forced}",
+            *(f"{line[:1]}   {line[2:]}" for line in _trimmed(one.lines)),
+            f"{sign} }}",
+        ]
     if one.lines:
-        return [f"@@ {path.rstrip()} @@{forced}", *_trimmed(one.lines)]
+        return [f"@@ {path} @@{forced}", *_trimmed(one.lines)]
+    path = path.ljust(width)
     if one.kind == "added":
         return [f"+ {path} = {cut(inert(one.after), _VALUE)}{forced}"]
     if one.kind == "removed":
         return [f"- {path} = {cut(inert(one.before), _VALUE)}{forced}"]
     if one.before == one.after:  # two secrets, or two texts that differ beyond what is printed
         return [f"! {path} = {cut(inert(one.after), _VALUE)} changes{forced}"]
-    before, after = _pair(inert(one.before), inert(one.after))
-    return [f"- {path} = {before}", f"+ {path} = {after}{forced}"]
-
-
-def _pair(before: str, after: str) -> tuple[str, str]:
-    """Return both values, shortened so that the place where they part is in sight."""
-    if max(len(before), len(after)) <= _VALUE:
-        return before, after
-    alike = len(commonprefix([before, after]))
-    if alike > _VALUE // 2:
-        start = alike - 20
-        before, after = f"… {before[start:]}", f"… {after[start:]}"
-    return cut(before, _VALUE), cut(after, _VALUE)
+    return [f"- {path} = {cut(inert(one.before), _VALUE)}", f"+ {path} = {cut(inert(one.after), _VALUE)}{forced}"]
 
 
 def _trimmed(given: Sequence[str]) -> list[str]:

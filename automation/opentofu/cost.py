@@ -1,4 +1,4 @@
-"""What a plan changes in the monthly bill, from the dated prices in ``prices.yaml``. An unknown price is named, not guessed."""
+"""What a plan changes in the monthly bill, by the dated prices in ``prices.yaml``; none is guessed."""
 
 from __future__ import annotations
 
@@ -103,9 +103,9 @@ class _Priced:
 
 
 # The attributes that a price depends on, of all types that have one.
-_PRICED_BY = frozenset(
-    ("auto_scale", "backup_policy", "backups", "droplet_id", "ha", "max_nodes", "min_nodes", "node_count", "node_pool")
-    + ("size", "size_unit", "subscription_tier_slug", "type")
+_PRICED_BY = (
+    *("auto_scale", "backup_policy", "backups", "droplet_id", "ha", "max_nodes", "min_nodes", "node_count"),
+    *("node_pool", "size", "size_unit", "subscription_tier_slug", "type"),
 )
 
 _Values = Mapping[str, Any]
@@ -249,7 +249,7 @@ def _reserved_ip(values: _Values, told: Mapping[str, Any]) -> _Priced:
 def _database(values: _Values, told: Mapping[str, Any]) -> _Priced:
     size, amount = _size(values.get("size"), told["databases"])
     count = _number(values.get("node_count", 1), "node_count")
-    return _Priced(amount.times(count), f"{count:g} × {size}")
+    return _Priced(amount.times(count), f"{count:g} \u00d7 {size}")
 
 
 def _size(slug: Any, costs: Mapping[str, float]) -> tuple[str, Amount]:
