@@ -182,7 +182,7 @@ class OneHost(Requester):
             lazy=True,
             api_version=Consts.API_VERSION_2022_11_28,
         )
-        opened._one_at_a_time = threading.RLock()  # noqa: SLF001 - our own
+        opened._one_at_a_time = threading.RLock()
         return opened
 
     def requestJsonAndCheck(self, verb: str, url: str, *args: Any, **kwargs: Any) -> tuple[dict[str, Any], Any]:  # noqa: N802
