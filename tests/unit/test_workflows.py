@@ -1,0 +1,159 @@
+"""What linters do not look at in the workflow files: forks, queues, time limits, and commands that exist."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+import yaml
+
+from automation.cli import app
+from automation.jobs import merge
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = sorted((ROOT / ".github/workflows").glob("*.yml"))
+SETUP = ROOT / ".github/actions/setup/action.yml"
+OURS = "github.event.pull_request.head.repo.full_name == github.repository"
+ALL = [*FILES, SETUP]
+CHECKOUT = "actions/checkout@"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of a workflow, with the workflow."""
+
+    file: Path
+    name: str
+    told: dict[str, Any]
+    workflow: dict[Any, Any]
+
+    def __str__(self) -> str:
+        return f"{self.file.stem}.{self.name}"
+
+    @property
+    def text(self) -> str:
+        return yaml.safe_dump(self.told)
+
+    @property
+    def events(self) -> set[str]:
+        return set(self.workflow[True])  # YAML 1.1 reads the key "on" as true
+
+    def needed(self) -> Iterator[Job]:
+        """Yield the jobs that this one waits for, and those that they wait for."""
+        needs = self.told.get("needs", [])
+        for name in [needs] if isinstance(needs, str) else needs:
+            job = Job(self.file, name, self.workflow["jobs"][name], self.workflow)
+            yield job
+            yield from job.needed()
+
+
+def jobs() -> list[Job]:
+    found = []
+    for file in FILES:
+        workflow = yaml.safe_load(file.read_text())
+        found += [Job(file, name, told, workflow) for name, told in workflow["jobs"].items()]
+    return found
+
+
+JOBS = jobs()
+COMMANDS = sorted(
+    {
+        (file.name, line.strip())
+        for file in ALL
+        for line in file.read_text().replace("run: ", "\n").splitlines()
+        if line.strip().startswith("scripts/dogitops ")
+    }
+)
+
+
+@pytest.mark.parametrize("job", JOBS, ids=str)
+def test_every_job_ends_and_is_granted_what_it_needs_by_itself(job: Job) -> None:
+    assert job.workflow["permissions"] == {}
+    assert "permissions" in job.told
+    assert 0 < job.told["timeout-minutes"] <= 180
+    assert job.told["runs-on"] == "ubuntu-24.04"
+
+
+@pytest.mark.parametrize("job", [job for job in JOBS if "secrets." in job.text], ids=str)
+def test_secrets_are_those_of_an_environment_and_no_fork_gets_them(job: Job) -> None:
+    name = job.told["environment"]["name"]
+    assert "matrix.environment" in name or "needs.read.outputs.environment" in name
+    if "pull_request" in job.events:
+        assert name.endswith("-plan"), "code of a pull request may not hold the keys that change infrastructure"
+        assert any(OURS in one.told.get("if", "") for one in job.needed())
+
+
+def test_there_are_jobs_with_secrets() -> None:
+    assert {str(job) for job in CHANGING} == {"apply.apply", "comment-commands.apply"}
+    assert {str(job) for job in JOBS if "secrets." in job.text} >= {"plan.plan", "apply.apply", "drift.drift"}
+
+
+CHANGING = [job for job in JOBS if not job.told.get("environment", {}).get("name", "-plan").endswith("-plan")]
+
+
+@pytest.mark.parametrize("job", CHANGING, ids=str)
+def test_what_changes_infrastructure_waits_in_one_queue_and_takes_nothing_from_a_cache(job: Job) -> None:
+    queue = job.told.get("concurrency") or job.workflow["concurrency"]
+    assert queue == {"group": "apply", "queue": "max"}
+    for one in (job, *job.needed()):
+        for step in one.told["steps"]:
+            if step.get("uses") == "./.github/actions/setup":
+                assert step["with"]["cache"] == "false"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_run_at_work_with_the_keys_of_an_environment_is_never_cancelled(file: Path) -> None:
+    workflow = yaml.safe_load(file.read_text())
+    if "secrets." in file.read_text():
+        assert workflow["concurrency"].get("cancel-in-progress", False) is False
+
+
+@pytest.mark.parametrize("file", ALL, ids=lambda file: file.stem)
+def test_actions_are_pinned_to_commits_and_say_their_version(file: Path) -> None:
+    for line in file.read_text().splitlines():
+        used = re.match(r"\s*(?:- )?uses: (.*)", line)
+        if used and not used[1].startswith("./"):
+            assert re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", used[1]), line
+
+
+def test_one_action_is_pinned_in_one_way() -> None:
+    used = {one for file in ALL for one in re.findall(r"uses: ([\w.-]+/[\w.-]+@\w+ # v[\d.]+)", file.read_text())}
+    assert len(used) == len({one.partition("@")[0] for one in used})
+
+
+@pytest.mark.parametrize("job", JOBS, ids=str)
+def test_checkouts_leave_no_credentials(job: Job) -> None:
+    for step in job.told["steps"]:
+        if step.get("uses", "").startswith(CHECKOUT):
+            assert step["with"]["persist-credentials"] is False
+
+
+@pytest.mark.parametrize("file", ALL, ids=lambda file: file.stem)
+def test_no_expression_stands_in_a_script(file: Path) -> None:
+    told = yaml.safe_load(file.read_text())
+    groups = [told["runs"]["steps"]] if "runs" in told else [job["steps"] for job in told["jobs"].values()]
+    assert [step["run"] for steps in groups for step in steps if "${{" in step.get("run", "")] == []
+
+
+@pytest.mark.parametrize(("name", "line"), COMMANDS, ids=str)
+def test_the_commands_exist(name: str, line: str) -> None:
+    command, rest = typer.main.get_command(app), shlex.split(re.split(r" *[;|]", line)[0])[1:]
+    if rest == ["--version"]:
+        return
+    while hasattr(command, "commands"):
+        command = command.commands[rest.pop(0)]
+    command.make_context(command.name, [word.replace("${tools[@]}", "tofu") for word in rest])
+
+
+def test_there_are_commands() -> None:
+    assert {line.split()[1] for _, line in COMMANDS} >= {"changed", "plan", "apply", "answer", "drift", "release"}
+
+
+def test_plans_are_taken_from_workflows_that_exist() -> None:
+    assert {ROOT / path for path in merge.APPLY_WORKFLOWS} <= set(FILES)
