@@ -66,6 +66,7 @@ class Layout:
 
 def read(text: str) -> Layout:
     """Return the layout of an OpenTofu file."""
+    text = text.replace("\r\n", "\n")
     ends = [found.start() for found in re.finditer("\n", text)]
     blocks: list[Block] = []
     waivers: list[Waiver] = []
@@ -86,14 +87,14 @@ def read(text: str) -> Layout:
             if depth == 0:
                 start = line
             depth += 1
-        elif kind == "close":
-            depth = max(0, depth - 1)
+        elif kind == "close" and depth > 0:
+            depth -= 1
             if depth == 0 and header:
                 blocks.append(Block(header[0], tuple(header[1:]), _above(comments, start), start, line))
                 header = []
         elif depth == 0 and kind == "newline":
             header = []
-        elif depth == 0:
+        elif depth == 0 and kind == "word":
             header.append(word)
     return Layout(tuple(blocks), tuple(waivers))
 

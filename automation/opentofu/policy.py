@@ -108,7 +108,7 @@ def _parsed(conftest: Path, files: Iterable[Path]) -> dict[Path, dict[str, Any]]
     done = run([conftest, "parse", "--parser", "hcl2", "--combine", *paths], check=False, timeout=60, hint=_INSTALL)
     if done.returncode != 0:
         # parse configurations: parser unmarshal: convert to bytes: parse config: [:2,6-3,1: Invalid …], path: FILE
-        problem = re.search(r"\[?[^\[\n]*?:(\d+),.*?: (.+?)\]?, path: (.+)", done.text, re.DOTALL)
+        problem = re.search(r":(\d+),\d+-[\d,]+: (.+?)(?:\n.*)?\]?, path: (.+)", done.text, re.DOTALL)
         if problem is None:
             raise DogitopsError(f"OpenTofu files can't be read: {_tail(done.text)}", hint="Run 'tofu validate'.")
         raise DogitopsError(

@@ -73,7 +73,7 @@ class Source:
         files = [file for folder in folders for file in sorted(folder.glob("*.tf"))]
         lock = root / LOCK_FILE
         contents = parse([*files, lock] if lock.is_file() else files)
-        layouts = {file: blocks.read(_text(file)) for file in files}
+        layouts = {file: blocks.read(file.read_text("utf-8-sig")) for file in files}
         places: dict[str, tuple[Path, int]] = {}
         for module in modules:
             if module.folder is not None:
@@ -311,10 +311,3 @@ def _places(module: Module, layouts: dict[Path, Layout]) -> Iterator[tuple[str, 
                 yield module.full(prefix + ".".join(block.labels)), (file, block.line)
             elif block.kind == "module" and len(block.labels) == 1:
                 yield module.full(f"module.{block.labels[0]}"), (file, block.line)
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DogitopsError(f"{file.name} is not UTF-8 text.", hint=f"Save {file} as UTF-8.") from error
