@@ -1,0 +1,1 @@
+"""How GitHub writes things in JSON: field names and types as in its REST documentation."""
