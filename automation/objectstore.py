@@ -25,6 +25,10 @@ class ConditionNotMet(DogitopsError):  # noqa: N818 - reads as what happened
     """An object was not as the condition of a write said, so nothing was written."""
 
 
+class ConditionsUnknown(DogitopsError):  # noqa: N818 - reads as what happened
+    """The store does not know conditional writes, and says so."""
+
+
 @dataclass(frozen=True)
 class Stored:
     """An object as it was read; ``etag`` names this very content, for a later conditional write."""
@@ -130,6 +134,11 @@ class ObjectStore:
             except _client_error() as error:
                 if condition and (_code(error) in _CONDITION_FAILED or (_code(error) == "NoSuchKey" and replacing)):
                     raise ConditionNotMet(f"The object {key} in {bucket} is not what it was.") from error
+                if condition and _code(error) == "NotImplemented":
+                    raise ConditionsUnknown(
+                        f"The S3 server {self.endpoint} does not know conditional writes.",
+                        hint="Environments can't be locked in its buckets.",
+                    ) from error
                 raise
 
     def objects(self, bucket: str, prefix: str) -> list[Listed]:

@@ -16,7 +16,7 @@ from typing import Any, Final
 from automation import wait
 from automation.errors import DogitopsError
 from automation.locks import Holder, Lock, LockHeld
-from automation.objectstore import ConditionNotMet, ObjectStore
+from automation.objectstore import ConditionNotMet, ConditionsUnknown, ObjectStore
 
 PREFIX: Final = "dogitops/locks/"
 _VERSION: Final = 1
@@ -178,7 +178,7 @@ class BucketLocks:
         """Return whether the store took a probing write; one that doesn't know conditions at all did not."""
         try:
             self._store.write(self._bucket, key, body, new=new, replacing=replacing)
-        except ConditionNotMet:
+        except (ConditionNotMet, ConditionsUnknown):
             return False
         return True
 

@@ -263,7 +263,7 @@ class Tofu:
         return self.kept / "apply.lock"
 
     def _tofu(self, arguments: Sequence[str], *, allowed: Sequence[int] = (0,), timeout: float = 120) -> Completed:
-        """Run a command and return what it left; after faults that pass, run it again. Raises what explain makes of it."""
+        """Run a command, again after a fault that passes, and return what it left. Raises what explain makes of it."""
         for attempt in stamina.retry_context(on=Passing, attempts=_ATTEMPTS, timeout=None, wait_initial=1, wait_max=30):
             with attempt:
                 done = self._run(arguments, timeout=timeout)

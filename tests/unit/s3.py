@@ -17,8 +17,9 @@ PAGE = 3  # objects in one answer, so that listing needs several
 class S3(ThreadingHTTPServer):
     """Buckets and the keys in them, over the part of S3's API that is used here.
 
-    ``conditions`` says how it treats conditional writes: "honoured", "ignored" (as some compatibles do), or
-    "told" (it answers that they failed, and writes all the same).
+    ``conditions`` says how it treats conditional writes: "honoured", "ignored" (as some compatibles do), "told" (it
+    answers that they failed, and writes all the same), "unknown" (it refuses all of them as not implemented), and
+    "new only" and "match only" (it honours one of the two, and ignores the other).
     """
 
     daemon_threads = True
@@ -36,6 +37,8 @@ class S3(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     server: S3
+    disable_nagle_algorithm = True
+    protocol_version = "HTTP/1.1"  # so that clients which wait for "100 Continue" get it
 
     def do_GET(self) -> None:
         bucket, key, query = self._asked()
@@ -83,24 +86,28 @@ class Handler(BaseHTTPRequestHandler):
             self.server.buckets[bucket] = []
             self._answer(200)
             return
+        how = self.server.conditions
         with self.server.lock:
-            allowed = self._condition(self.server.bodies.get((bucket, key)))
-            if (allowed or self.server.conditions != "honoured") and not self.server.refuse_with:
+            allowed = self._condition(self.server.bodies.get((bucket, key)), how)
+            if how == "unknown" and {"If-Match", "If-None-Match"} & set(self.headers):
+                self._answer(501, "<Error><Code>NotImplemented</Code></Error>")
+                return
+            if (allowed or how == "told") and not self.server.refuse_with:
                 self.server.bodies[bucket, key] = body
                 self.server.buckets[bucket] = sorted({*self.server.buckets[bucket], key})
             if self.server.lose_answers:
                 self.server.lose_answers -= 1
                 self.close_connection = True
                 return
-        if allowed or self.server.conditions == "ignored":
+        if allowed:
             self._answer(200, etag=etag(body))
         else:
             self._answer(412, "<Error><Code>PreconditionFailed</Code></Error>")
 
-    def _condition(self, there: bytes | None) -> bool:
-        if self.headers.get("If-None-Match") == "*":
+    def _condition(self, there: bytes | None, how: str) -> bool:
+        if self.headers.get("If-None-Match") == "*" and how not in {"ignored", "match only"}:
             return there is None
-        if "If-Match" in self.headers:
+        if "If-Match" in self.headers and how not in {"ignored", "new only"}:
             return there is not None and etag(there) == self.headers["If-Match"]
         return True
 

@@ -13,7 +13,7 @@ import pytest
 
 from automation import daemon, objectstore
 from automation.errors import ConfigurationError, DogitopsError, Refused
-from automation.objectstore import ObjectStore
+from automation.objectstore import ConditionNotMet, ConditionsUnknown, ObjectStore
 from automation.secret import Secret
 from tests.unit.s3 import PAGE, S3, serving
 
@@ -152,3 +152,59 @@ def test_a_busy_port_is_named(server: Path, tmp_path: Path) -> None:
             objectstore.serve_local(tmp_path / "objectstore", server, "127.0.0.1", port, "us-east-1")
     assert "environment.yaml" in (caught.value.hint or "")
     assert not (tmp_path / "argv").exists()
+
+
+@pytest.fixture
+def bucket(s3: S3) -> str:
+    s3.buckets["dogitops-a"] = []
+    return "dogitops-a"
+
+
+def test_objects_are_written_read_listed_and_removed(store: ObjectStore, bucket: str) -> None:
+    for number in range(2 * PAGE):
+        store.write(bucket, f"a/{number} é", b"x" * number)
+    store.write(bucket, "b/other", b"")
+    found = store.read(bucket, "a/5 é")
+    assert found is not None
+    assert found.body == b"xxxxx"
+    assert [(one.key, one.size) for one in store.objects(bucket, "a/")] == [(f"a/{n} é", n) for n in range(2 * PAGE)]
+    store.remove(bucket, "a/5 é")
+    store.remove(bucket, "a/5 é")
+    assert store.read(bucket, "a/5 é") is None
+
+
+def test_the_beginning_of_an_object_can_be_read_alone(store: ObjectStore, bucket: str) -> None:
+    for body in (b"0123456789", b"01", b""):
+        store.write(bucket, "key", body)
+        found = store.read(bucket, "key", first=4)
+        assert found is not None
+        assert found.body == body[:4]
+    assert store.read(bucket, "nothing", first=4) is None
+
+
+def test_nothing_is_found_where_there_is_no_bucket(store: ObjectStore) -> None:
+    assert store.objects("dogitops-none", "") == []
+    assert store.read("dogitops-none", "key") is None
+
+
+def test_a_write_on_condition_writes_only_then(store: ObjectStore, bucket: str) -> None:
+    store.write(bucket, "key", b"1", new=True)
+    first = store.read(bucket, "key")
+    assert first is not None
+    with pytest.raises(ConditionNotMet):
+        store.write(bucket, "key", b"2", new=True)
+    store.write(bucket, "key", b"3", replacing=first.etag)
+    with pytest.raises(ConditionNotMet):
+        store.write(bucket, "key", b"4", replacing=first.etag)
+    with pytest.raises(ConditionNotMet):
+        store.write(bucket, "gone", b"5", replacing=first.etag)
+    last = store.read(bucket, "key")
+    assert last is not None
+    assert last.body == b"3"
+
+
+def test_a_store_without_conditions_says_so(s3: S3, store: ObjectStore, bucket: str) -> None:
+    s3.conditions = "unknown"
+    with pytest.raises(ConditionsUnknown, match="does not know conditional writes"):
+        store.write(bucket, "key", b"1", new=True)
+    store.write(bucket, "key", b"1")
