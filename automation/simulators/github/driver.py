@@ -124,6 +124,20 @@ class Driver(RunsDriver):
         return value
 
     @operation
+    def token_of(self, login: str) -> str:
+        """Return a person's own token: the one that there is, or a new one."""
+        person = self.world.store.ensure_user(login).login
+        for token in self.world.store.state.tokens:
+            if token.login == person and token.permissions is None:
+                return token.value
+        return Driver.create_token(self, person)
+
+    @operation
+    def repositories(self) -> list[str]:
+        """Return the names of the repositories."""
+        return [found.full_name for found in self.world.store.state.repositories]
+
+    @operation
     def revoke_token(self, value: str) -> None:
         """Let a token be a bad credential from now on."""
         tokens = self.world.store.state.tokens

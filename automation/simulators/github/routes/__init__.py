@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from automation.simulators.github.routes import pulls, repos, issues, checks
+from automation.simulators.github.routes import actions, checks, code, data, graphql, issues, pulls, repos
 from automation.simulators.github.routing import Routes
 
-routes = Routes([*repos.routes.table, *pulls.routes.table, *issues.routes.table, *checks.routes.table])
+# checks before code: /commits/REF/status before /commits/REF, whose REF may have slashes
+routes = Routes(
+    [route for part in (repos, pulls, issues, checks, code, data, actions, graphql) for route in part.routes.table]
+)

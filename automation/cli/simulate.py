@@ -1,0 +1,61 @@
+"""simulate: github."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from automation import report
+from automation.errors import ConfigurationError
+
+app = typer.Typer(help="Stand-ins that speak the real APIs to real clients.", no_args_is_help=True)
+
+
+@app.command()
+def github(
+    *,
+    repository: Annotated[
+        list[str] | None,
+        typer.Option(metavar="OWNER/NAME=PATH", help="Serve the Git repository at PATH under this name; repeatable."),
+    ] = None,
+    public: Annotated[bool, typer.Option("--public", help="The repositories are public, not private.")] = False,
+    address: Annotated[str, typer.Option(help="Listen on this address, such as the docker bridge's.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Listen on this port; 0 takes a free one.")] = 0,
+    state: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Keep the state in this file, and go on from it.")
+    ] = None,
+) -> None:
+    """Serve a GitHub API that keeps state until Ctrl-C; print its URL and a token of the first owner, a line each.
+
+    Tests drive it over POST /_simulator/OPERATION. It is no GitHub for people you don't trust: whoever reaches the
+    port may do everything.
+    """
+    from automation.simulators.github import GitHubSimulator  # noqa: PLC0415
+
+    named = [_named(text) for text in repository or []]
+    simulator = GitHubSimulator(address=address, port=port, state=state)
+    with contextlib.suppress(KeyboardInterrupt):  # how a server ends
+        for name, path in named:
+            simulator.add_repository(name, str(path), private=not public)
+        names = simulator.repositories()
+        if not names:
+            raise ConfigurationError("There is no repository to serve.", hint="Give one: --repository owner/name=PATH")
+        token = simulator.token_of(names[0].partition("/")[0])
+        with simulator:
+            report.result(simulator.url)
+            report.result(token)
+            threading.Event().wait()
+    report.say("The GitHub simulator has ended.")
+
+
+def _named(text: str) -> tuple[str, Path]:
+    name, sign, path = text.partition("=")
+    if not sign or name.count("/") != 1 or not all(name.split("/")) or not path:
+        raise ConfigurationError(
+            f"--repository {text}: this is not OWNER/NAME=PATH.", hint="Such as acme/infra=./infra"
+        )
+    return name, Path(path)
