@@ -5,6 +5,8 @@ actions of others are small stand-ins (tests/e2e/actions), among them a checkout
 from a Git repository on disk. What act 0.2.89 does not do, and what stands in for it here:
 
 - it refuses two keys that are newer than it (:data:`UNKNOWN_TO_ACT`); they are taken out of the copy that it reads;
+- it expands the matrix of a job though the job that it needs was skipped, and stumbles over the output that is not
+  there; in the copy that matrix is empty then;
 - it ignores ``concurrency``, ``permissions``, ``environment`` and the filters of ``on``: a test starts the runs that
   GitHub would start, one after another, and :func:`granted` tells the permissions to give to the token;
 - it gives every job all secrets: tests hand over those that GitHub would give to the run.
@@ -39,6 +41,7 @@ UNKNOWN_TO_ACT = ("queue: max", "deployment: false")
 PASSED_ON = ("PATH", "LANG", "TMPDIR", "SSL_CERT_FILE", "GOPROXY", "GOFLAGS", "GOSUMDB")
 """The only variables of the test's own that jobs see: a secret must reach them as a secret or not at all."""
 
+_MATRIX = re.compile(r"fromJSON\(needs\.(\w+)\.outputs\.(\w+)\)")
 JobKey = tuple[str, str]  # the job's id, and its matrix as "name=value", empty without one
 
 
@@ -68,6 +71,12 @@ class Outcome:
     def conclusion(self) -> str:
         """What GitHub says of the run."""
         return "success" if self.code == 0 else "failure"
+
+    @property
+    def told(self) -> str:
+        """The end of the log, for a person who looks why a test failed."""
+        noise = ("⭐", "✅", "LocalRepositoryCache", "⚙")
+        return "\n" + "\n".join([line for line in self.log if not any(mark in line for mark in noise)][-70:])
 
     def job(self, name: str, **matrix: str) -> str:
         """Return what became of a job: success, failure, or skipped."""
@@ -235,9 +244,11 @@ class Act:
 
 
 def for_act(workflow: str) -> str:
-    """Return a workflow without the keys that act does not know yet."""
+    """Return a workflow as act understands it: what is changed, and why, stands at the top of this file."""
     lines = [line for line in workflow.splitlines() if line.split("#")[0].strip() not in UNKNOWN_TO_ACT]
-    return "\n".join(lines) + "\n"
+    return _MATRIX.sub(
+        r"fromJSON(needs.\1.result == 'success' && needs.\1.outputs.\2 || '[]')", "\n".join(lines) + "\n"
+    )
 
 
 def granted(workflow: str) -> dict[str, str]:
