@@ -277,7 +277,7 @@ class _Reader:
             provider=self.text(raw, "provider_name", where),
             action=action,
             create_first=create_first,
-            reason=_REASONS.get(reason) or text(reason.replace("_", " ")),
+            reason=_REASONS.get(reason) or text(reason).replace("_", " "),
             previous_address=text(previous) if previous else None,
             importing=importing,
             deposed=self.text(raw, "deposed", where) or None,
