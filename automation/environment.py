@@ -142,10 +142,20 @@ class Environment(_Strict):
     drill: Drill = Drill()
     secrets: tuple[SecretDeclaration, ...] = ()
 
+    @property
+    def shared(self) -> bool:
+        """Whether several machines can work on it: its state is not on this machine alone."""
+        return self.objectstore.endpoint is not None
+
 
 def names(workspace: Workspace) -> list[str]:
     """Return the names of all environments."""
     return sorted(file.parent.name for file in workspace.environments.glob("*/environment.yaml"))
+
+
+def shared_names(workspace: Workspace) -> list[str]:
+    """Return the names of the environments that several machines can work on."""
+    return [name for name in names(workspace) if load(workspace, name).shared]
 
 
 def load(workspace: Workspace, name: str) -> Environment:
@@ -164,8 +174,17 @@ def load(workspace: Workspace, name: str) -> Environment:
     path = workspace.environments / name / "environment.yaml"
     where = path.relative_to(workspace.root)
     try:
-        raw = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        text = path.read_text()
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{where} is not valid YAML: {error}", hint=f"Correct {where}.") from error
+    return read(text, name, str(where))
+
+
+def read(text: str, name: str, where: str) -> Environment:
+    """Read the text of an environment.yaml; ``where`` names it in errors. Raises ConfigurationError."""
+    try:
+        raw = yaml.safe_load(text)
+    except yaml.YAMLError as error:
         told = re.sub(r"\s+", " ", str(error))
         raise ConfigurationError(f"{where} is not valid YAML: {told}", hint=f"Correct {where}.") from error
     if not isinstance(raw, dict):

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from contextvars import ContextVar
 
 from rich.console import Console
 from rich.markup import escape
@@ -28,7 +28,8 @@ from automation.secret import masked
 _progress = Console(stderr=True, highlight=False)
 _result = Console(highlight=False)
 _status: list[Status] = []
-_phases: list[str] = []
+_phases: ContextVar[tuple[str, ...]] = ContextVar("phases", default=())
+_scope: ContextVar[str] = ContextVar("scope", default="")
 
 
 def in_actions() -> bool:
@@ -36,19 +37,29 @@ def in_actions() -> bool:
     return os.environ.get("GITHUB_ACTIONS") == "true"
 
 
+@contextmanager
+def scope(name: str) -> Iterator[None]:
+    """Put ``name`` before every line of progress: for work that runs beside other work."""
+    token = _scope.set(name)
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
 def say(text: str) -> None:
     """Print a line of progress."""
-    _progress.print(escape(masked(text)), soft_wrap=not _progress.is_terminal)  # a log is not wrapped
+    _line(escape(masked(text)))
 
 
 def note(text: str) -> None:
     """Print a finished step inside a phase."""
-    _progress.print(f"  [dim]·[/] {escape(masked(text))}", soft_wrap=not _progress.is_terminal)
+    _line(f"  [dim]·[/] {escape(masked(text))}")
 
 
 def warn(text: str) -> None:
     """Print a warning, as an annotation too where Actions runs us."""
-    _progress.print(f"[yellow]! {escape(masked(text))}[/]")
+    _line(f"[yellow]! {escape(masked(text))}[/]")
     if in_actions():
         _command("warning", text)
 
@@ -63,15 +74,16 @@ def doing(text: str) -> None:
 def phase(title: str) -> Iterator[None]:
     """Show that a phase runs, and how long it took when it ends, well or not."""
     began = time.monotonic()
-    _phases.append(title)
-    nested = len(_phases) > 1
+    nested, beside = bool(_phases.get()), bool(_scope.get())
+    token = _phases.set((*_phases.get(), title))
     lead = "  " if nested else ""
-    if in_actions() and not nested:
+    alone = not nested and not beside
+    if in_actions() and alone:
         sys.stderr.flush()
-        _progress.print(f"::group::{masked(title)}", markup=False)
-    elif not _progress.is_terminal:
-        _progress.print(f"{lead}[bold]>[/] {escape(masked(title))}")
-    spinner = _progress.status(f"{lead}{escape(title)}") if _progress.is_terminal and not nested else None
+        _progress.print(f"::group::{masked(title)}", markup=False, soft_wrap=True)
+    elif not _progress.is_terminal or beside:
+        _line(f"{lead}[bold]>[/] {escape(masked(title))}")
+    spinner = _progress.status(f"{lead}{escape(title)}") if _progress.is_terminal and alone else None
     if spinner is not None:
         spinner.start()
         _status.append(spinner)
@@ -80,13 +92,13 @@ def phase(title: str) -> Iterator[None]:
         yield
         mark = "[green]✓[/]"
     finally:
-        _phases.pop()
+        _phases.reset(token)
         if spinner is not None:
             _status.pop()
             spinner.stop()
         took = elapsed(time.monotonic() - began)
-        _progress.print(f"{lead}{mark} {escape(masked(title))} [dim]{took}[/]")
-        if in_actions() and not nested:
+        _line(f"{lead}{mark} {escape(masked(title))} [dim]{took}[/]")
+        if in_actions() and alone:
             _progress.print("::endgroup::", markup=False)
 
 
@@ -128,14 +140,6 @@ def result(text: str) -> None:
     _result.print(masked(text), markup=False, soft_wrap=True)
 
 
-def step_summary(markdown: str) -> None:
-    """Append to the step summary of the Actions job, where there is one."""
-    path = os.environ.get("GITHUB_STEP_SUMMARY")
-    if path:
-        with Path(path).open("a") as file:
-            file.write(masked(markdown) + "\n")
-
-
 def failure(error: DogitopsError) -> None:
     """Print an error: what happened, and what to do."""
     while _status:
@@ -152,6 +156,11 @@ def elapsed(seconds: float) -> str:
     if seconds < 60:  # noqa: PLR2004 - a minute
         return f"{seconds:.1f} s"
     return f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
+
+
+def _line(markup: str) -> None:
+    lead = f"[dim]{escape(_scope.get())}[/] " if _scope.get() else ""
+    _progress.print(f"{lead}{markup}", soft_wrap=not _progress.is_terminal)  # a log is not wrapped
 
 
 def _command(name: str, text: str) -> None:

@@ -10,7 +10,7 @@ from types import FrameType
 import typer
 
 from automation import __version__, report
-from automation.cli import clusters, delivery, images, infrastructure, recovery, tools
+from automation.cli import clusters, delivery, github, images, infrastructure, recovery, tools
 from automation.errors import DogitopsError, Interrupted
 
 app = typer.Typer(
@@ -37,6 +37,7 @@ def _options(
 
 infrastructure.register(app)
 delivery.register(app)
+github.register(app)
 recovery.register(app)
 app.add_typer(clusters.app, name="cluster", rich_help_panel="Parts")
 app.add_typer(infrastructure.objectstore, name="objectstore", hidden=True)

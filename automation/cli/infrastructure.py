@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import os
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from automation import report
+
+if TYPE_CHECKING:
+    from automation.jobs.site import Site
 
 Environment = Annotated[str, typer.Argument(help="Name of the environment (a folder of opentofu/environments).")]
 Provider = Annotated[
@@ -26,25 +30,67 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel=_PANEL)(unlock)
 
 
-def plan(environment: Environment, *, provider: Provider = None) -> None:
-    """Show what would change, and save that plan."""
-    from automation.jobs import plan as job  # noqa: PLC0415
-    from automation.jobs.site import Site  # noqa: PLC0415
-    from automation.opentofu.plan import render  # noqa: PLC0415
+def plan(
+    environments: Annotated[
+        list[str] | None, typer.Argument(help="Names of environments; with --changed-since, those of them it touches.")
+    ] = None,
+    *,
+    changed_since: Annotated[
+        str | None, typer.Option(help="Plan only what a change since this commit touches.")
+    ] = None,
+    provider: Provider = None,
+) -> None:
+    """Show what would change, and save that plan; on a pull request, show it there."""
+    if not environments and changed_since is None:
+        raise typer.BadParameter("name an environment, or give --changed-since.", param_hint="ENVIRONMENTS")
+    from automation.cli.github import on_pull_request  # noqa: PLC0415
+    from automation.jobs import plans as job  # noqa: PLC0415
 
-    _, parsed = job.plan(Site(environment, provider=provider))
-    report.result(render(parsed))
-    if not parsed.empty:
-        report.say(f"Saved. Apply exactly this plan with: dogitops apply {environment}")
+    names = job.chosen(environments or [], changed_since)
+    met = on_pull_request()
+    if met is not None:
+        shown = job.shared(names)
+        names = [name for name in names if name not in shown]
+        job.propose(shown, *met)
+    for name, reviewed in job.plan(names, provider).items():
+        report.result(job.text(name, reviewed, alone=len(names) == 1))
+        if not reviewed.plan.empty:
+            told = f" --acknowledge {reviewed.digest[:12]}" if reviewed.findings else ""
+            report.say(f"Saved. Apply exactly this plan with: dogitops apply {name}{told}")
 
 
-def apply(environment: Environment, *, provider: Provider = None) -> None:
-    """Apply exactly the saved plan."""
+def apply(
+    environment: Environment,
+    *,
+    provider: Provider = None,
+    acknowledge: Annotated[
+        str, typer.Option(metavar="DIGEST", help="Agree that this plan loses what is protected.")
+    ] = "",
+) -> None:
+    """Apply exactly the saved plan; after a merge, exactly the plan that the pull request showed."""
     from automation.jobs import apply as job  # noqa: PLC0415
     from automation.jobs.site import Site  # noqa: PLC0415
 
-    outputs = job.apply(Site(environment, provider=provider))
+    site = Site(environment, provider=provider)
+    if os.environ.get("GITHUB_EVENT_NAME") == "push" and site.environment.shared:
+        outputs = _apply_merged(site)
+    else:
+        outputs = job.apply(site, acknowledged=acknowledge)
     report.table(f"Outputs of {environment}", ["output", "value"], [[k, str(v)] for k, v in outputs.items()])
+
+
+def _apply_merged(site: Site) -> dict[str, object]:
+    from automation.errors import ConfigurationError  # noqa: PLC0415
+    from automation.github import event  # noqa: PLC0415
+    from automation.github.client import GitHub  # noqa: PLC0415
+    from automation.jobs import merge  # noqa: PLC0415
+    from automation.jobs.pull_request import Place  # noqa: PLC0415
+
+    met = event.current()
+    if met is None:
+        raise ConfigurationError("There is no event here.", hint="A workflow runs this; GITHUB_ACTIONS must be set.")
+    github = GitHub.from_environment(met)
+    return merge.apply_merged(Place(site, met, github, merge.merged(met, github))).outputs
 
 
 def destroy(

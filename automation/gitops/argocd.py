@@ -136,7 +136,7 @@ def wait_until_synced(
 
     what = "Argo CD's applications to be Synced and Healthy" + (f" at {revision[:8]}" if revision else "")
     try:
-        wait.until(all_done, what, timeout=timeout, progress=progress, state=state)
+        wait.until(all_done, what, timeout=timeout, interval=0.5, progress=progress, state=state)
     except DeadlineExceeded as error:
         pods = _pods_not_ready(kube)
         told = "".join(f"\n  {pod}" for pod in pods)

@@ -67,6 +67,38 @@ def head(root: Path) -> str:
         ) from error
 
 
+def tree(root: Path) -> str:
+    """Return the tree (40 hex digits) of the commit that is checked out: equal trees hold equal files."""
+    return git(root, "rev-parse", "--verify", "--quiet", f"{head(root)}^{{tree}}")
+
+
+def base_of(root: Path, head_sha: str, otherwise: str) -> str:
+    """Return the commit that the merge of ``head_sha`` which is checked out was made on; else ``otherwise``.
+
+    On a pull request GitHub has the merge checked out: its first parent is the base as it really is now.
+    """
+    parents = git(root, "rev-list", "--parents", "--max-count=1", "HEAD").split()[1:]
+    return parents[0] if len(parents) == 2 and parents[1] == head_sha else otherwise  # noqa: PLR2004 - a merge
+
+
+def text_at(root: Path, commit: str, path: str) -> str | None:
+    """Return the file ``path`` as ``commit`` has it; none where it has none.
+
+    Raises ConfigurationError where the commit itself is not there.
+    """
+    try:
+        git(root, "cat-file", "-e", f"{commit}^{{commit}}")
+    except CommandFailed as error:
+        raise ConfigurationError(
+            f"The commit {commit[:12]} is not in this clone.",
+            hint="Fetch it, or check out with more history (actions/checkout with fetch-depth: 0).",
+        ) from error
+    try:
+        return git(root, "show", f"{commit}:{path}")
+    except CommandFailed:
+        return None
+
+
 def uncommitted(root: Path, folder: str = "gitops") -> list[str]:
     """Return the paths below ``folder`` that differ from the last commit: they do not reach a cluster."""
     listing = git(root, "status", "--porcelain", "--no-renames", "--untracked-files=all", "-z", "--", folder)

@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from automation import report
-from automation.errors import DogitopsError
+from automation.errors import DogitopsError, Refused
+from automation.jobs.review import Review, judged
 from automation.jobs.site import Site
 from automation.opentofu.runner import StateLocked, Tofu
 
 
-def apply(site: Site) -> dict[str, Any]:
+def apply(site: Site, *, acknowledged: str = "") -> dict[str, Any]:
     """Apply the saved plan of the environment and return the outputs that are not sensitive.
 
-    Raises ConfigurationError where there is no saved plan, DogitopsError when it is not what was planned.
+    ``acknowledged`` is the digest of the plan (12 characters at least) for which the loss of protected resources is
+    agreed to. Raises ConfigurationError where there is no saved plan, DogitopsError when it is not what was planned,
+    Refused when it would lose what is protected.
     """
     saved = site.tofu.saved_plan(site.name)
+    _guard(judged(site, site.tofu.show(saved.path)), acknowledged, site.name)
     before = set(site.tofu.resources())
     with report.phase(f"Applying the saved plan to {site.name}"):
         try:
@@ -28,6 +32,19 @@ def apply(site: Site) -> dict[str, Any]:
                 hint=error.hint or f"Plan and apply again: 'dogitops plan {site.name}'.",
             ) from error
     return site.tofu.outputs()
+
+
+def _guard(reviewed: Review, acknowledged: str, name: str) -> None:
+    if not reviewed.findings or (len(acknowledged) >= SHORT and reviewed.digest.startswith(acknowledged)):
+        return
+    lost = "\n".join(f"  {finding.what}: {finding.address} {finding.detail}".rstrip() for finding in reviewed.findings)
+    raise Refused(
+        f"The saved plan of {name} would lose what is protected:\n{lost}",
+        hint=f"If that is meant: 'dogitops apply {name} --acknowledge {reviewed.digest[:SHORT]}'.",
+    )
+
+
+SHORT = 12  # characters of a digest that people write
 
 
 def _done_since(before: set[str], tofu: Tofu) -> str:

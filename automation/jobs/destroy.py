@@ -8,7 +8,7 @@ from automation import report
 from automation.errors import Refused
 from automation.jobs.plan import plan
 from automation.jobs.site import Site
-from automation.opentofu import plan as model
+from automation.opentofu import text
 
 _BACKUPS = "terraform_data.bucket"
 
@@ -19,8 +19,9 @@ def destroy(site: Site, *, delete_backups: bool, confirm: Callable[[str], bool])
     Raises Refused when the user says no.
     """
     options = [] if delete_backups else [f"-exclude={_BACKUPS}"]
-    saved, parsed = plan(site, destroy=True, options=options)
-    report.result(model.render(parsed))
+    saved, document = plan(site, destroy=True, options=options)
+    parsed = site.read(document)
+    report.result(text.render(parsed))
     if not parsed.empty:
         if not confirm(f"Destroy the environment {site.name}?"):
             site.tofu.discard_plan()

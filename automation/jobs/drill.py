@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from automation import report
 from automation.errors import ConfigurationError, DogitopsError, VerificationFailed, did_you_mean
+from automation.github import actions
 from automation.gitops import argocd, repository
 from automation.jobs import backup as backup_job
 from automation.jobs import bootstrap as bootstrap_job
@@ -136,8 +137,8 @@ class _Run:
         return {"disaster": disaster}
 
     def _rebuild(self) -> None:
-        saved, parsed = plan_job.plan(self.site)
-        unexpected = [c.address for c in parsed.destroys if c.address != plan_job.CLUSTER]
+        saved, document = plan_job.plan(self.site)
+        unexpected = [c.address for c in self.site.read(document).destroys if c.address != plan_job.CLUSTER]
         if unexpected:
             raise DogitopsError(
                 f"Rebuilding would also destroy {', '.join(unexpected)}.",
@@ -214,7 +215,7 @@ class _Run:
         )
         files = evidence_report.write(self.site.kept / "evidence", told, signing_key(self.site))
         self.journal.clear()
-        report.step_summary(files[1].read_text())
+        actions.summary(files[1].read_text())
         if told.verdict == "failed":
             raise VerificationFailed(
                 f"The drill failed: {'; '.join(told.reasons[:5])}",

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from automation import report
 from automation.jobs.site import Site
-from automation.opentofu import plan as model
 from automation.opentofu.runner import SavedPlan
 
 CLUSTER = "terraform_data.cluster"  # the cluster of an environment whose provider OpenTofu can't look into
 
 
-def plan(site: Site, *, destroy: bool = False, options: Sequence[str] = ()) -> tuple[SavedPlan, model.Plan]:
-    """Plan the environment, save the plan, and return it with what it says.
+def plan(site: Site, *, destroy: bool = False, options: Sequence[str] = ()) -> tuple[SavedPlan, dict[str, Any]]:
+    """Plan the environment, save the plan, and return it with its JSON document, which is not redacted yet.
 
     A cluster that is in the state but does not exist any more is planned to be made again.
     """
@@ -25,5 +25,4 @@ def plan(site: Site, *, destroy: bool = False, options: Sequence[str] = ()) -> t
         if lost:
             report.warn(f"The cluster {site.cluster} is gone, though the state has it: the plan makes it again.")
         again = [f"-replace={CLUSTER}"] if lost else []
-        saved, document = site.tofu.plan([*options, *again], destroy=destroy)
-    return saved, model.parse(document)
+        return site.tofu.plan([*options, *again], destroy=destroy)

@@ -5,22 +5,30 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from automation import daemon, environment, objectstore, report
 from automation.clusters.base import ClusterProvider, ClusterSpec, write_private
 from automation.clusters.existing import ExistingProvider
 from automation.clusters.k3d import K3dProvider
 from automation.clusters.kind import KindProvider
+from automation.environment import Guards
 from automation.errors import ConfigurationError, did_you_mean
 from automation.gitops import repository
 from automation.gitops.secrets import SecretSpec
 from automation.kube import Kube
+from automation.opentofu.envelope import Key
+from automation.opentofu.envelopes import Envelopes
+from automation.opentofu.locks import BucketLocks
+from automation.opentofu.plan import Plan, parse
+from automation.opentofu.redact import Redactor
 from automation.opentofu.runner import Tofu
 from automation.secret import Secret
 from automation.toolchain import engine, images, install
 from automation.workspace import Workspace
 
 PROVIDERS = ("auto", "kind", "k3d", "existing")
+ENVELOPE_KEY = "DOGITOPS_ENVELOPE_KEY"
 _K3S_IMAGE = "docker.io/rancher/k3s:v1.34.4-k3s1"
 _MIRROR = "registry"
 
@@ -112,12 +120,81 @@ class Site:
         image = images.node_image()
         return KindProvider(install.path("kind"), image, engine.image_label(image, "dogitops.cni"))
 
+    @property
+    def root(self) -> Path:
+        """The folder of the environment's OpenTofu root."""
+        return environment.folder(self.workspace, self.environment)
+
     @cached_property
     def tofu(self) -> Tofu:
         """OpenTofu in this environment's root."""
         variables: dict[str, str | Secret] = dict(self.store.variables())
-        root = environment.folder(self.workspace, self.environment)
-        return Tofu(install.path("tofu"), root, self.kept, variables, provider=self._asked_provider)
+        return Tofu(
+            install.path("tofu"),
+            self.root,
+            self.kept,
+            variables,
+            provider=self._asked_provider,
+            redact=self.redactor.text,
+        )
+
+    @cached_property
+    def envelope_key(self) -> Key:
+        """The key of plan envelopes: from the variable DOGITOPS_ENVELOPE_KEY, else one kept on this machine.
+
+        Raises ConfigurationError under Actions without the variable: another job could not open the envelope.
+        """
+        told = os.environ.get(ENVELOPE_KEY)
+        if told:
+            return Key.from_secret(Secret(told))
+        if report.in_actions():
+            raise ConfigurationError(
+                f"The variable {ENVELOPE_KEY} is not set; it holds the key of plan envelopes.",
+                hint="Make one ('openssl rand -hex 32') and keep it as a secret of the job's environment.",
+            )
+        return Key.from_secret(Secret.kept_in(self.kept / "envelope-key", 43))
+
+    @cached_property
+    def redactor(self) -> Redactor:
+        """What takes secrets out of plans; two plans of one environment hide equal values alike."""
+        for declared in self.environment.secrets:  # their values are masked from now on, wherever they stand
+            for source in declared.keys.values():
+                if source.variable and os.environ.get(source.variable):
+                    Secret(os.environ[source.variable])
+        return Redactor(self.envelope_key.digest_key(self.name))
+
+    def rules(self, base: str = "") -> tuple[Guards, tuple[str, ...]]:
+        """Return the guards and the policies to skip; what the commit ``base`` protects stays protected.
+
+        A pull request that both takes a guard away and destroys what it guarded is held by the guard all the same.
+        """
+        guards, skipped = self.environment.guards, self.environment.plans.skip_policies
+        path = self.root.relative_to(self.workspace.root) / "environment.yaml"
+        before = repository.text_at(self.workspace.root, base, str(path)) if base else None
+        if before is None:
+            return guards, skipped
+        try:
+            old = environment.read(before, self.name, f"{path} at {base[:12]}")
+        except ConfigurationError:  # written for another version of us: today's alone counts
+            return guards, skipped
+        protect = dict.fromkeys((*guards.protect, *old.guards.protect))
+        unprotect = [item for item in guards.unprotect if item in old.guards.unprotect]
+        narrower = Guards(protect=tuple(protect), unprotect=tuple(unprotect))
+        return narrower, tuple(rule for rule in skipped if rule in old.plans.skip_policies)
+
+    def read(self, document: dict[str, Any]) -> Plan:
+        """Read the JSON document of a plan, redacted. Raises PlanUnreadable."""
+        return parse(document, self.redactor)
+
+    @cached_property
+    def envelopes(self) -> Envelopes:
+        """Where plan envelopes wait for their apply: in the bucket of the state."""
+        return Envelopes(self.store, self.environment.state.bucket)
+
+    @cached_property
+    def bucket_locks(self) -> BucketLocks:
+        """Locks on environments, kept in the bucket of the state."""
+        return BucketLocks(self.store, self.environment.state.bucket)
 
     @cached_property
     def kube(self) -> Kube:

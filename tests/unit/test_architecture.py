@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "automation"
 
-ROOMS = frozenset({"clusters", "gitops", "opentofu", "recovery", "toolchain"})
+ROOMS = frozenset({"clusters", "github", "gitops", "opentofu", "recovery", "simulators", "toolchain"})
 GROUND_PACKAGES = frozenset({"kube"})  # the seam to a cluster's API, which several rooms stand on
 BY_LAYER = {"cli": 4, "jobs": 3, "room": 2, "ground": 1}
 

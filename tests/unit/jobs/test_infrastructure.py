@@ -20,10 +20,10 @@ LOCKED = "Error: Error acquiring the state lock\n\n  ID:        1111-2222\n  Who
 def test_a_plan_has_its_state_first(site: Site, tofu: FakeTofu, s3: S3) -> None:
     tofu.answer("plan", code=2)
     tofu.answer("show", {"format_version": "1.2", "resource_changes": [change(CLUSTER, "create")]})
-    saved, parsed = plan(site)
+    saved, document = plan(site)
     assert list(s3.buckets) == ["dogitops-there-state"]
     assert tofu.verbs[0] == "init"
-    assert parsed.counts() == {"add": 1}
+    assert site.read(document).counts() == {"add": 1}
     assert site.tofu.saved_plan("there") == saved
 
 
