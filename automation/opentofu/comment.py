@@ -7,77 +7,163 @@ What is destroyed or replaced comes first and is never cut; all else has its pla
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from functools import partial
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from automation.opentofu import comment_parts, cost
+from automation.opentofu import comment_parts, diff
 from automation.opentofu.budget import LIMIT, Entry, Listing, Part, Whole, fit
-from automation.opentofu.comment_cost import cost_part, money
+from automation.opentofu.canonical import Difference
+from automation.opentofu.comment_cost import cost_part
+from automation.opentofu.comment_facts import DIGEST, Facts, checks, footer, headline, notice, policies, verdict
 from automation.opentofu.comment_parts import Unfolded
-from automation.opentofu.guard import Finding
-from automation.opentofu.markdown import alert, code, cut, inert, number, text
-from automation.opentofu.plan import Check, Plan
-from automation.opentofu.policy import PolicyResult
+from automation.opentofu.markdown import alert, code, cut, fence, inert, number, text
+from automation.opentofu.outcome import Outcome, State, Step
+from automation.opentofu.plan import Plan
+from automation.opentofu.redact import Redactor
+from automation.report import elapsed
 
-DIGEST = 12  # characters of a digest that people see and write
-_NAMED = 10  # findings that the guard's verdict names; all of them are marked in the lists
+__all__ = ["Facts", "apply_comment", "compose", "plan_comment", "stale_comment"]
+
 _ROOM_FOR_NOTICE = 700
-_VERBS = (
-    ("destroy", "🟥", "destroy"),
-    ("replace", "🟧", "replace"),
-    ("forget", "⬜", "forget"),
-    ("change", "🟨", "change"),
-    ("add", "🟩", "add"),
-    ("move", "🟦", "move"),
-    ("import", "🟦", "import"),
-    ("read", "📖", "read"),
-)
-_RUN = re.compile(r"(https://[^/\s]+/[\w.-]+/[\w.-]+|http://[^/\s]+/[\w.-]+/[\w.-]+)/actions/runs/\d+")
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What a comment says beside the plan: where it was made, what was found, and until when it may be applied.
-
-    ``digest`` is the plan's canonical digest (hex), ``run_url`` the run that made it. ``notes`` are sentences.
-    """
-
-    environment: str
-    digest: str | None = None
-    run_url: str | None = None
-    head_sha: str = ""
-    findings: tuple[Finding, ...] = ()
-    acknowledged_by: str | None = None
-    policy: tuple[PolicyResult, ...] = ()
-    cost: cost.Difference | None = None
-    notes: tuple[str, ...] = ()
-    expires: datetime | None = None
-
-    @property
-    def broken(self) -> tuple[PolicyResult, ...]:
-        """The policies that the plan breaks, warnings left out."""
-        return tuple(result for result in self.policy if result.severity == "failure")
-
-    @property
-    def refused(self) -> bool:
-        """Whether the plan may not be applied as things stand."""
-        return bool(self.broken) or bool(self.findings and not self.acknowledged_by)
+_ERROR = 3_000  # characters of an error
+_DIFFERENCES = 12_000  # characters of the differences between two plans
 
 
 def plan_comment(plan: Plan, facts: Facts, limit: int = LIMIT) -> str:
-    """Return the comment for a plan in GitHub Markdown, at most ``limit`` characters (of which 8,000 are needed)."""
+    """Return the comment for a plan in GitHub Markdown, at most ``limit`` characters (at least 10,000)."""
     return compose(plan, facts, [headline(plan, facts), *verdict(facts)], limit)
 
 
-def compose(plan: Plan, facts: Facts, lead: Sequence[str], limit: int = LIMIT) -> str:
-    """Return a comment that begins with ``lead`` and then tells the plan."""
+def stale_comment(
+    plan: Plan, facts: Facts, differences: Sequence[Difference], reasons: Sequence[str], limit: int = LIMIT
+) -> str:
+    """Return the comment for a plan made now in place of the one that was read, and how a maintainer applies it.
+
+    ``differences`` are those between the two; without any, nobody has read a plan yet. ``reasons`` say why.
+    """
+    what = "nothing was applied: the plan has changed" if differences else "a new plan waits for a maintainer"
+    command = f"/dogitops apply {facts.environment} {(facts.digest or 'DIGEST')[:DIGEST]}"
+    told = [f"- {text(cut(reason, 400))}" for reason in reasons[:20]]
+    ask = "Somebody with the role *maintain* or *admin* applies the plan below, and no other, with the comment:"
+    lead = [headline(plan, facts, what), alert("CAUTION", "\n".join([*told, "", ask, "```text", command, "```"]))]
+    if differences:
+        lead.append(_differences(differences))
+    lead += [part for part in verdict(facts, notes=False) if part]
+    return compose(plan, facts, lead, limit, applies=f"Merging again applies nothing; {code(command)} does.")
+
+
+def _differences(differences: Sequence[Difference]) -> str:
+    lines: list[str] = []
+    room = _DIFFERENCES
+    for shown, one in enumerate(differences):
+        added = [
+            f"@@ {cut(inert(one.address), 300)} @@ {cut(inert(one.what), 200)}",
+            *(f"- {cut(inert(line), 300)}" for line in one.planned.splitlines()),
+            *(f"+ {cut(inert(line), 300)}" for line in one.now.splitlines()),
+        ]
+        room -= sum(len(line) + 1 for line in added)
+        if room < 0:
+            lines.append(f"# and {number(len(differences) - shown, 'more difference')}")
+            break
+        lines += added
+    title = f"### What is different ({len(differences):,})\n\n`-` is the plan that was read, `+` the one made now."
+    return f"{title}\n\n{fence(lines)}"
+
+
+_TOLD: tuple[tuple[State, str, str], ...] = (
+    (State.FAILED, "❌ Failed", "-"),
+    (State.UNFINISHED, "❔ Not finished: look at these before going on", "!"),
+    (State.NOT_KNOWN, "❔ Not known", "!"),
+    (State.NOT_STARTED, "⏸️ Not started", " "),
+    (State.DONE, "✅ Done", "+"),
+)
+
+
+def apply_comment(
+    plan: Plan,
+    facts: Facts,
+    outcome: Outcome | None,
+    outputs: Mapping[str, Any],
+    seconds: float,
+    *,
+    failure: str | None = None,
+    limit: int = LIMIT,
+) -> str:
+    """Return the comment for an apply: what became of each resource, and the outputs, redacted.
+
+    ``failure`` is the error of an apply that did not end well (redacted), ``outcome`` None when nothing is known.
+    """
+    parts: list[Part] = [Whole(_applied(plan, facts, outcome, seconds, failed=failure is not None))]
+    if failure is not None:
+        shown = fence([inert(line) for line in cut(failure.strip(), _ERROR).splitlines()], "text")
+        next_ = "The state holds what was done. The next plan shows what is left; nothing is tried again by itself."
+        parts.append(Whole(alert("CAUTION", f"**The apply failed.** {next_}\n\n{shown}")))
+    if facts.notes:
+        parts.append(Whole(alert("NOTE", "\n".join(f"- {text(cut(note, 400))}" for note in facts.notes[:20]))))
+    for importance, (state, title, sign) in enumerate(_TOLD):
+        steps = outcome.of(state) if outcome else ()
+        if steps:
+            entries = [_step(step, sign) for step in steps]
+            parts.append(Listing(f"### {title} ({len(steps):,})", entries, importance, "resources", share=0.7))
+    if outputs:
+        lines = [line for name, value in sorted(_redacted(outputs).items()) for line in _output(name, value)]
+        names = code(cut(", ".join(outputs), 300))
+        parts.append(Whole(f"### Outputs\n\n{fence(lines, 'text')}", 5, f"### Outputs\n\n{names}", "the outputs"))
+    end = Whole(
+        footer(facts, applies="This plan is used up." if failure is None else "This plan can't be applied again.")
+    )
+    body, left_out = fit([*parts, end], limit - _ROOM_FOR_NOTICE)
+    return f"{body}\n\n{notice(facts, left_out, unnamed=False)}" if left_out else body
+
+
+def _applied(plan: Plan, facts: Facts, outcome: Outcome | None, seconds: float, *, failed: bool) -> str:
+    name, took = code(facts.environment), elapsed(seconds)
+    if not failed:
+        counts = ", ".join(f"{many:,} {_DONE[verb]}" for verb, many in plan.counts().items() if verb in _DONE)
+        return f"## ✅ {name} — applied\n\n{counts or 'Outputs only'} in {took}."
+    if outcome is None or not outcome.steps:
+        return f"## ⛔ {name} — the apply failed\n\nAfter {took}; what was done is not known."
+    told = [f"**{len(outcome.of(state)):,}** {state.value}" for state, _, _ in _TOLD if outcome.of(state)]
+    half_way = " half way" if outcome.done else ""
+    return f"## ⛔ {name} — the apply failed{half_way}\n\n{' · '.join(told)} · after {took}"
+
+
+_DONE = {
+    "destroy": "destroyed",
+    "replace": "replaced",
+    "forget": "forgotten",
+    "change": "changed",
+    "add": "added",
+    "move": "moved",
+    "import": "imported",
+    "read": "read",
+}
+
+
+def _step(step: Step, sign: str) -> Entry:
+    words = [step.action, *([step.note] if step.note else [])]
+    if step.seconds >= 1:
+        words.append(elapsed(step.seconds))
+    if step.error:
+        words.append(cut(step.error.replace("\n", " "), 300))
+    return Entry(f"{sign} {cut(inert(step.address), 1_000)}  # {inert('; '.join(words))}", step.action)
+
+
+def _redacted(outputs: Mapping[str, Any]) -> dict[str, Any]:
+    found = Redactor().tree(dict(outputs))
+    return found if isinstance(found, dict) else {}
+
+
+def _output(name: str, value: Any) -> list[str]:
+    return [f"{inert(name)} = {cut(inert(diff.printed(value)), 300)}"]
+
+
+def compose(
+    plan: Plan, facts: Facts, lead: Sequence[str], limit: int = LIMIT, *, merges: bool = True, applies: str = ""
+) -> str:
+    """Return Markdown that begins with ``lead`` and then tells the plan; ``merges``: its end says what applies it."""
     unfolded = Unfolded()
     lost = comment_parts.lost(plan, facts.findings, unfolded)
-    top = [Whole(part) for part in lead]
-    upper: list[Part] = [*_policy(facts), *_checks(plan.checks)]
     maybe: tuple[Part | None, ...] = (
         comment_parts.updated(plan, unfolded),
         comment_parts.created(plan, unfolded),
@@ -87,157 +173,11 @@ def compose(plan: Plan, facts: Facts, lead: Sequence[str], limit: int = LIMIT) -
         comment_parts.read(plan),
         cost_part(facts.cost),
     )
+    upper: list[Part] = [*policies(facts), *checks(plan.checks)]
     lower = [part for part in maybe if part is not None]
-    end = [Whole("---\n\n" + footer(facts, empty=plan.empty))]
-    limit -= _ROOM_FOR_NOTICE
-    always = sum(len(part.text) + 2 for part in (*top, *end)) + sum(len(p.least) + 2 for p in (*upper, *lower))
-    always += 2 * len(lost)
-    losses, form = comment_parts.never_cut(lost, limit - always)
-    body, left_out = fit([*upper, *losses, *lower], limit - sum(len(part.text) + 2 for part in (*top, *end)))
-    notice = [_notice(facts, left_out, unnamed=form == comment_parts.COUNTED)] if left_out or form else []
-    return "\n\n".join(part for part in (*(p.text for p in top), *notice, body, *(p.text for p in end)) if part)
-
-
-def headline(plan: Plan, facts: Facts, what: str = "") -> str:
-    """Return the first lines: the environment, the counts with what destroys first, and the price."""
-    name = code(facts.environment)
-    if plan.errored:
-        until = "OpenTofu stopped with an error while planning: this is what it had found until then."
-        return f"## ⛔ {name} — the plan failed\n\n{until}"
-    counts = plan.counts()
-    told = [f"{sign} **{counts[verb]:,}** to {word}" for verb, sign, word in _VERBS if verb in counts]
-    if not told:
-        told = [f"**{number(len(plan.outputs), 'output')}** to change"] if plan.outputs else []
-    mark = "⛔" if facts.refused else "⚠️" if plan.destroys else "✅"
-    if not told:
-        return f"## ✅ {name} — {what or 'no changes'}\n\nWhat is there matches the description."
-    lines = [f"## {mark} {name}{f' — {what}' if what else ''}", " · ".join([*told, *_asides(plan, facts)])]
-    if not plan.complete:
-        lines.append("OpenTofu could not plan everything: after this apply, another plan is needed.")
-    return "\n\n".join(lines)
-
-
-def _asides(plan: Plan, facts: Facts) -> list[str]:
-    told = []
-    if facts.cost is not None and facts.cost.lines:
-        told.append(f"💰 **{money(facts.cost.delta, sign=True)}** a month")
-    if plan.drift:
-        told.append(f"🌊 {number(len(plan.drift), 'drifted resource')}")
-    if facts.broken:
-        told.append(f"📏 {number(len(facts.broken), 'broken policy', 'broken policies')}")
-    return told
-
-
-def verdict(facts: Facts) -> list[str]:
-    """Return the guard's verdict, with the exact comment that acknowledges it, and the notes."""
-    found = []
-    if facts.findings and not facts.acknowledged_by:
-        found.append(alert("CAUTION", _refusal(facts)))
-    elif facts.findings:
-        many = number(len(facts.findings), "protected resource or block", "protected resources and blocks")
-        by = text(facts.acknowledged_by or "")
-        found.append(alert("WARNING", f"**{by}** acknowledged for exactly this plan that {many} will be lost."))
-    if facts.broken:
-        many = number(len(facts.broken), "policy is", "policies are")
-        found.append(
-            alert("CAUTION", f"**Refused: {many} broken.** Correct the configuration, or skip the rule there.")
-        )
-    if facts.notes:
-        found.append(alert("NOTE", "\n".join(f"- {text(cut(note, 600))}" for note in facts.notes[:20])))
-    return found
-
-
-def _refusal(facts: Facts) -> str:
-    many = len(facts.findings)
-    lines = [
-        f"**Refused: {number(many, 'protected resource or block', 'protected resources and blocks')} would be lost.**",
-        "",
-    ]
-    lines += [f"- {code(cut(f.address, 300))} — {text(cut(f.detail, 200))}" for f in facts.findings[:_NAMED]]
-    if many > _NAMED:
-        lines.append(f"- and {many - _NAMED:,} more, marked 🔒 below")
-    lines += [
-        "",
-        "If that is meant, somebody with the role *maintain* or *admin* acknowledges this very plan in a comment:",
-    ]
-    lines += ["```text", f"/dogitops acknowledge {facts.environment} {(facts.digest or 'DIGEST')[:DIGEST]}", "```"]
-    return "\n".join(lines)
-
-
-def _policy(facts: Facts) -> list[Listing]:
-    entries = [_result(result, facts) for result in sorted(facts.policy, key=lambda one: one.severity != "failure")]
-    title = f"### 📏 Policies ({len(entries):,})"
-    return [Listing(title, entries, 0, "policy results", share=0.3)] if entries else []
-
-
-def _result(result: PolicyResult, facts: Facts) -> Entry:
-    mark = "❌" if result.severity == "failure" else "☑️" if result.waived else "⚠️"
-    place = _place(result, facts)
-    where = f" {code(cut(result.address, 200))}" if result.address else ""
-    waived = f" *Waived: {text(cut(result.waived, 300))}*" if result.waived else ""
-    line = f"{'-' if result.severity == 'failure' else '!'} {result.rule}: {result.address or result.file or ''}"
-    full = f"- {mark} **{text(result.rule)}**{where} {text(cut(result.message, 600))}{waived}{place}"
-    return Entry(cut(inert(line), 300), result.rule, partial(str, full))
-
-
-def _place(result: PolicyResult, facts: Facts) -> str:
-    """Return where a result stands, as a link into the commit where there is one."""
-    if not result.file:
-        return ""
-    shown = f"{result.file}:{result.line}" if result.line else result.file
-    run = _RUN.match(facts.run_url or "")
-    if run and facts.head_sha.isalnum() and re.fullmatch(r"[\w./-]+", result.file) and ".." not in result.file:
-        anchor = f"#L{result.line}" if result.line else ""
-        return f" — [{code(shown)}]({run[1]}/blob/{facts.head_sha}/{result.file}{anchor})"
-    return f" — {code(shown)}"
-
-
-def _checks(checks: Sequence[Check]) -> list[Listing]:
-    entries = []
-    for check in checks:
-        if check.status == "pass":
-            continue
-        mark = "❔" if check.status == "unknown" else "❌"
-        told = text(cut(" ".join(check.messages), 600)) or ("known after apply" if check.status == "unknown" else "")
-        full = f"- {mark} {code(cut(check.address, 200))} {told}"
-        entries.append(Entry(cut(inert(f"! {check.address}"), 300), f"check: {check.status}", partial(str, full)))
-    return [Listing(f"### Checks ({len(entries):,})", entries, 0, "checks", share=0.3)] if entries else []
-
-
-def _notice(facts: Facts, left_out: Sequence[str], *, unnamed: bool) -> str:
-    where = f"[the run]({facts.run_url}) and its summary have more" if facts.run_url else "the run has more"
-    rest = f": {', '.join(left_out)}" if left_out else ""
-    body = (
-        f"This plan is larger than a comment{cut(rest, 300)}. {where[0].upper() + where[1:]}; "
-        f"`dogitops plan {facts.environment}` prints all of it at a terminal."
-    )
-    if unnamed:
-        lead = "**Not even the names of all that is destroyed or replaced fit here.** They are counted below.\n\n"
-        return alert("CAUTION", lead + body)
-    return alert("NOTE", body)
-
-
-def footer(facts: Facts, *, empty: bool = False) -> str:
-    """Return where the plan comes from, until when it may be applied, and what merging does."""
-    told = []
-    if facts.digest:
-        told.append(f"Plan `{facts.digest[:DIGEST]}`")
-    if facts.head_sha:
-        told.append(f"of {facts.head_sha[:12]}")
-    lead = " ".join(told)
-    parts = [lead] if lead else []
-    if facts.run_url:
-        parts.append(f"[the run that made it]({facts.run_url})")
-    if facts.expires and not empty:
-        parts.append(f"expires {facts.expires:%Y-%m-%d %H:%M} UTC")
-    line = " · ".join(parts)
-    if empty:
-        merging = "Merging changes nothing here."
-    elif facts.refused:
-        merging = "**Merging applies nothing while this plan is refused.**"
-    else:
-        merging = (
-            "**Merging applies exactly this plan.** If the state or the configuration has moved by then, a new plan is "
-            "compared with this one; only an equal one is applied."
-        )
-    return f"<sub>{f'{line}<br>' if line else ''}{merging}</sub>"
+    end = [footer(facts, empty=plan.empty, applies=applies)] if merges else []
+    room = limit - _ROOM_FOR_NOTICE - sum(len(part) + 2 for part in (*lead, *end))
+    losses, form = comment_parts.never_cut(lost, room - sum(len(p.least) + 2 for p in (*upper, *lower)) - 2 * len(lost))
+    body, left_out = fit([*upper, *losses, *lower], room)
+    told = [notice(facts, left_out, unnamed=form == comment_parts.COUNTED)] if left_out or form else []
+    return "\n\n".join(part for part in (*lead, *told, body, *end) if part)

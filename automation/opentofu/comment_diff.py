@@ -17,9 +17,12 @@ _ATTRIBUTES = 150  # of one resource
 _NAMES = 8  # paths told by name in a sentence
 
 
-def lines(attributes: Sequence[AttributeChange], action: Action) -> list[str]:
-    """Return the lines of one resource; what is only known after the apply stands together in the last line."""
-    later = [one for one in attributes if _later(one)]
+def lines(attributes: Sequence[AttributeChange], action: Action, *, each: bool = False) -> list[str]:
+    """Return the lines of one resource.
+
+    What is only known after the apply stands together in the last line, unless ``each`` asks for a line of its own.
+    """
+    later = [] if each else [one for one in attributes if _later(one)]
     told = [one for one in attributes if not _later(one)] if later else attributes
     width = min(_PAD, max((len(one.path) for one in told), default=0))
     found: list[str] = []

@@ -157,8 +157,9 @@ def _hint(values: object) -> list[str]:
     """Return what a resource is, in HTML, from the few attributes that say it: ``s-2vcpu-4gb, fra1``."""
     if not isinstance(values, Mapping):
         return []
-    found = [values[key] for key in _HINTS if isinstance(values.get(key), str | int)]
-    return [html(cut(", ".join(map(str, found)), 80))] if found else []
+    given = [(key, values.get(key)) for key in _HINTS]
+    found = [value if isinstance(value, str) else f"{key} {value}" for key, value in given if isinstance(value, str | int)]
+    return [html(cut(", ".join(found), 80))] if found else []
 
 
 @dataclass(frozen=True)
@@ -272,7 +273,7 @@ def output_lines(output: OutputChange) -> list[str]:
     named = ResourceChange(  # an output has no name for its value; as an attribute of a resource it has
         *("output", "output", "", "", "managed", ""), output.action, False, "", None, None, None, before, after, ()
     )
-    return comment_diff.lines(diff.attributes(named), Action.UPDATE)
+    return comment_diff.lines(diff.attributes(named), Action.UPDATE, each=True)
 
 
 def drifted(plan: Plan) -> Listing | None:

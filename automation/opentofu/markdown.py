@@ -19,7 +19,12 @@ _ACCENTS = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\u
 _STACKED = re.compile(f"({_ACCENTS}{{3}}){_ACCENTS}+")
 _TICKS = re.compile("`+")
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-_ACTIVE = re.compile(r"[\\`*_\[\]<>#!|~&:$]|(?<=www)\.", re.IGNORECASE)
+_ACTIVE = re.compile(
+    r"[\\`*\[\]<>#!|~&$]"
+    r"|(?<![^\W_])_|_(?![^\W_])"  # inside of a word an underscore is nothing but itself
+    r"|:(?=\S)|(?<=www)\.",  # emoji and links
+    re.IGNORECASE,
+)
 _REFERENCE = re.compile(r"(?<![A-Za-z0-9])(GH)-(?=\d)", re.IGNORECASE)
 _BREAK = "\u200b"  # ours, put where GitHub would see a mention or a reference; it prints nothing
 

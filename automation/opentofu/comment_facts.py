@@ -1,0 +1,206 @@
+"""What stands in a comment beside the plan: the facts, the headline, the verdicts, policies and checks, the footer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from automation.opentofu import cost
+from automation.opentofu.budget import Entry, Listing
+from automation.opentofu.comment_cost import money
+from automation.opentofu.guard import Finding
+from automation.opentofu.markdown import alert, code, cut, inert, number, text
+from automation.opentofu.plan import Check, Plan
+from automation.opentofu.policy import PolicyResult
+
+DIGEST = 12  # characters of a digest that people see and write
+_NAMED = 10  # findings that the guard's verdict names; all of them are marked in the lists
+_VERBS = (
+    ("destroy", "🟥", "destroy"),
+    ("replace", "🟧", "replace"),
+    ("forget", "⬜", "forget"),
+    ("change", "🟨", "change"),
+    ("add", "🟩", "add"),
+    ("move", "🟦", "move"),
+    ("import", "🟦", "import"),
+    ("read", "📖", "read"),
+)
+_RUN = re.compile(r"(https://[^/\s]+/[\w.-]+/[\w.-]+|http://[^/\s]+/[\w.-]+/[\w.-]+)/actions/runs/\d+")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a comment says beside the plan: where it was made, what was found, and until when it may be applied.
+
+    ``digest`` is the plan's canonical digest (hex), ``run_url`` the run that made it. ``notes`` are sentences.
+    """
+
+    environment: str
+    digest: str | None = None
+    run_url: str | None = None
+    head_sha: str = ""
+    findings: tuple[Finding, ...] = ()
+    acknowledged_by: str | None = None
+    policy: tuple[PolicyResult, ...] = ()
+    cost: cost.Difference | None = None
+    notes: tuple[str, ...] = ()
+    expires: datetime | None = None
+
+    @property
+    def broken(self) -> tuple[PolicyResult, ...]:
+        """The policies that the plan breaks, warnings left out."""
+        return tuple(result for result in self.policy if result.severity == "failure")
+
+    @property
+    def refused(self) -> bool:
+        """Whether the plan may not be applied as things stand."""
+        return bool(self.broken) or bool(self.findings and not self.acknowledged_by)
+
+
+def headline(plan: Plan, facts: Facts, what: str = "") -> str:
+    """Return the first lines: the environment, the counts with what destroys first, and the price."""
+    name = code(facts.environment)
+    if plan.errored:
+        until = "OpenTofu stopped with an error while planning: this is what it had found until then."
+        return f"## ⛔ {name} — the plan failed\n\n{until}"
+    counts = plan.counts()
+    told = [f"{sign} **{counts[verb]:,}** to {word}" for verb, sign, word in _VERBS if verb in counts]
+    if not told:
+        told = [f"**{number(len(plan.outputs), 'output')}** to change"] if plan.outputs else []
+    mark = "⛔" if facts.refused else "⚠️" if plan.destroys else "✅"
+    if not told:
+        return f"## ✅ {name} — {what or 'no changes'}\n\nWhat is there matches the description."
+    lines = [f"## {mark} {name}{f' — {what}' if what else ''}", " · ".join([*told, *_asides(plan, facts)])]
+    if not plan.complete:
+        lines.append("OpenTofu could not plan everything: after this apply, another plan is needed.")
+    return "\n\n".join(lines)
+
+
+def _asides(plan: Plan, facts: Facts) -> list[str]:
+    told = []
+    if facts.cost is not None and facts.cost.lines:
+        told.append(f"💰 **{money(facts.cost.delta, sign=True)}** a month")
+    if plan.drift:
+        told.append(f"🌊 {number(len(plan.drift), 'drifted resource')}")
+    if facts.broken:
+        told.append(f"📏 {number(len(facts.broken), 'broken policy', 'broken policies')}")
+    return told
+
+
+def verdict(facts: Facts, *, notes: bool = True) -> list[str]:
+    """Return the guard's verdict, with the exact comment that acknowledges it, and the notes."""
+    found = []
+    if facts.findings and not facts.acknowledged_by:
+        found.append(alert("CAUTION", _refusal(facts)))
+    elif facts.findings:
+        many = number(len(facts.findings), "protected resource or block", "protected resources and blocks")
+        by = text(facts.acknowledged_by or "")
+        found.append(alert("WARNING", f"**{by}** acknowledged for exactly this plan that {many} will be lost."))
+    if facts.broken:
+        many = number(len(facts.broken), "policy is", "policies are")
+        found.append(
+            alert("CAUTION", f"**Refused: {many} broken.** Correct the configuration, or skip the rule there.")
+        )
+    if facts.notes and notes:
+        found.append(alert("NOTE", "\n".join(f"- {text(cut(note, 600))}" for note in facts.notes[:20])))
+    return found
+
+
+def _refusal(facts: Facts) -> str:
+    many = len(facts.findings)
+    lines = [
+        f"**Refused: {number(many, 'protected resource or block', 'protected resources and blocks')} would be lost.**",
+        "",
+    ]
+    lines += [f"- {code(cut(f.address, 300))} — {text(cut(f.detail, 200))}" for f in facts.findings[:_NAMED]]
+    if many > _NAMED:
+        lines.append(f"- and {many - _NAMED:,} more, marked 🔒 below")
+    lines += [
+        "",
+        "If that is meant, somebody with the role *maintain* or *admin* acknowledges this very plan in a comment:",
+    ]
+    lines += ["```text", f"/dogitops acknowledge {facts.environment} {(facts.digest or 'DIGEST')[:DIGEST]}", "```"]
+    return "\n".join(lines)
+
+
+def policies(facts: Facts) -> list[Listing]:
+    """Return the results of the policies, failures first; none when there are no results."""
+    entries = [_result(result, facts) for result in sorted(facts.policy, key=lambda one: one.severity != "failure")]
+    title = f"### 📏 Policies ({len(entries):,})"
+    return [Listing(title, entries, 0, "policy results", share=0.3)] if entries else []
+
+
+def _result(result: PolicyResult, facts: Facts) -> Entry:
+    mark = "❌" if result.severity == "failure" else "☑️" if result.waived else "⚠️"
+    place = _place(result, facts)
+    where = f" {code(cut(result.address, 200))}" if result.address else ""
+    waived = f" *Waived: {text(cut(result.waived, 300))}*" if result.waived else ""
+    line = f"{'-' if result.severity == 'failure' else '!'} {result.rule}: {result.address or result.file or ''}"
+    full = f"- {mark} **{text(result.rule)}**{where} {text(cut(result.message, 600))}{waived}{place}"
+    return Entry(cut(inert(line), 300), result.rule, partial(str, full))
+
+
+def _place(result: PolicyResult, facts: Facts) -> str:
+    """Return where a result stands, as a link into the commit where there is one."""
+    if not result.file:
+        return ""
+    shown = f"{result.file}:{result.line}" if result.line else result.file
+    run = _RUN.match(facts.run_url or "")
+    if run and facts.head_sha.isalnum() and re.fullmatch(r"[\w./-]+", result.file) and ".." not in result.file:
+        anchor = f"#L{result.line}" if result.line else ""
+        return f" — [{code(shown)}]({run[1]}/blob/{facts.head_sha}/{result.file}{anchor})"
+    return f" — {code(shown)}"
+
+
+def checks(found: Sequence[Check]) -> list[Listing]:
+    """Return the checks that did not pass, or are not known before the apply."""
+    entries = []
+    for check in found:
+        if check.status == "pass":
+            continue
+        mark = "❔" if check.status == "unknown" else "❌"
+        told = text(cut(" ".join(check.messages), 600)) or ("known after apply" if check.status == "unknown" else "")
+        full = f"- {mark} {code(cut(check.address, 200))} {told}"
+        entries.append(Entry(cut(inert(f"! {check.address}"), 300), f"check: {check.status}", partial(str, full)))
+    return [Listing(f"### Checks ({len(entries):,})", entries, 0, "checks", share=0.3)] if entries else []
+
+
+def notice(facts: Facts, left_out: Sequence[str], *, unnamed: bool) -> str:
+    """Return what was left out, and where it can be read; loudly when not everything that is lost is named."""
+    where = f"[the run]({facts.run_url}) and its summary have more" if facts.run_url else "the run has more"
+    rest = f": {', '.join(left_out)}" if left_out else ""
+    body = (
+        f"This plan is larger than a comment{cut(rest, 300)}. {where[0].upper() + where[1:]}; "
+        f"`dogitops plan {facts.environment}` prints all of it at a terminal."
+    )
+    if unnamed:
+        lead = "**Not even the names of all that is destroyed or replaced fit here.** They are counted below.\n\n"
+        return alert("CAUTION", lead + body)
+    return alert("NOTE", body)
+
+
+def footer(facts: Facts, *, empty: bool = False, applies: str = "") -> str:
+    """Return where the plan comes from, until when it may be applied, and what applies it (default: merging)."""
+    plan = f"Plan `{facts.digest[:DIGEST]}`" if facts.digest else ""
+    commit = f"{'of ' if plan else 'Commit '}{facts.head_sha[:12]}" if facts.head_sha else ""
+    parts = [" ".join(part for part in (plan, commit) if part)]
+    if facts.run_url:
+        parts.append(f"[the run]({facts.run_url})")
+    if facts.expires and not empty:
+        parts.append(f"expires {facts.expires:%Y-%m-%d %H:%M} UTC")
+    line = " · ".join(part for part in parts if part)
+    return "---\n\n<sub>" + "<br>".join(part for part in (line, applies or _merging(facts, empty)) if part) + "</sub>"
+
+
+def _merging(facts: Facts, empty: bool) -> str:
+    if empty:
+        return "Merging changes nothing here."
+    if facts.refused:
+        return "<b>Merging applies nothing as long as this plan is refused.</b>"
+    return (
+        "<b>Merging applies exactly this plan.</b> If the state or the configuration has moved by then, a new plan is "
+        "made and compared: only an equal one is applied."
+    )
