@@ -9,18 +9,21 @@ from automation.errors import CommandFailed, ConfigurationError, DogitopsError
 
 _READS_ONLY: Final = frozenset({"init", "plan", "show", "state", "output"})  # what may simply be run again
 _RATE_LIMIT: Final = re.compile(
-    r"(?i)\b429\b|too many requests|rate.?limit(ed)?\b|RequestLimitExceeded|SlowDown|throttl(ed|ing)"
+    r"(?i)too many requests|status( code)?:? ?429|StatusCode: 429|rate limit (exceeded|reached)|API rate limit"
+    r"|rate limited|exceeded (the|a|your|its)? ?\w* ?rate limit|RequestLimitExceeded|SlowDown|Throttling"
 )
 _NETWORK_FAULT: Final = re.compile(
     r"(?i)connection reset|broken pipe|i/o timeout|TLS handshake timeout|unexpected EOF|context deadline exceeded"
     r"|Client\.Timeout|server misbehaving|temporary failure in name resolution|network is unreachable|no such host"
     r"|connection refused|\b50[234] (Bad Gateway|Service Unavailable|Gateway Time-?out)|StatusCode: 50[0234]\b"
+    r"|\b50[234] \(request "  # DigitalOcean's client
     r"|resource deadlock avoided"  # tofu before 1.12.2 may see one between two inits that share a provider cache
 )
 _UNREACHED: Final = re.compile(r"connection refused|dial tcp|no such host|RequestError: send request failed")
 _PROVIDERS: Final = re.compile(
-    r"Failed to (resolve|query available) provider packages|Failed to install provider|Could not (resolve|retrieve)"
-    r"|could not connect to \S+: failed to request discovery document|Error while installing"
+    r"Failed to (resolve|query available) provider packages|Failed to install provider|Could not resolve provider"
+    r"|Could not retrieve the list of available versions|failed to request discovery document"
+    r"|Error while installing \S+/\S+ v"
 )
 _PLACE: Final = re.compile(r"^\s*on (.+?) line \d+", re.MULTILINE)
 _PLAN_AGAIN: Final = "Run 'dogitops plan {name}' again, and read the new plan."
@@ -125,7 +128,7 @@ def _out_of_reach(command: str, text: str, flat: str, name: str) -> DogitopsErro
             hint="If the change is meant, run 'tofu providers lock -platform=linux_amd64 -platform=linux_arm64 "
             "-platform=darwin_arm64' in the root, and commit the file.",
         )
-    if _PROVIDERS.search(flat):
+    if command == "init" and _PROVIDERS.search(flat):
         return ConfigurationError(
             f"OpenTofu can't get the providers of {name}.\n{tail(text)}",
             hint="Check their 'source' and 'version' in required_providers, and that the registry has them.",

@@ -110,13 +110,13 @@ def read(lines: Iterable[str], *, ok: bool, redact: Callable[[str], str] = str) 
         if isinstance(message.get("diagnostic"), dict):
             diagnostics.append(message["diagnostic"])
             continue
-        told = message.get("change") or message.get("hook") or {}
-        address = told.get("resource", {}).get("addr") if isinstance(told, dict) else None
+        told = _mapping(message.get("change") or message.get("hook"))
+        address = _mapping(told.get("resource")).get("addr")
         if address and message.get("type") != "resource_drift":
             _note(seen.setdefault(str(address), _Seen()), str(message.get("type")), told)
     errors = [one for one in diagnostics if one.get("severity") == "error"]
     for one in errors:
-        resource = seen.get(one.get("address") or "")
+        resource = seen.get(str(one.get("address")))
         if resource is not None:
             resource.errored = True
             resource.error = clean(_short(one, suppressed=resource.suppressed))
@@ -140,6 +140,10 @@ def parsed(line: str) -> dict[str, Any] | None:
     return message if isinstance(message, dict) else None
 
 
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
 def _note(resource: _Seen, kind: str, told: dict[str, Any]) -> None:
     action = str(told.get("action", ""))
     action = _ACTIONS.get(action, action)
@@ -148,7 +152,8 @@ def _note(resource: _Seen, kind: str, told: dict[str, Any]) -> None:
     elif kind == "apply_start":
         resource.started.append(action)
     elif kind in {"apply_complete", "apply_errored"}:
-        resource.seconds += float(told.get("elapsed_seconds") or 0)
+        seconds = told.get("elapsed_seconds")
+        resource.seconds += seconds if isinstance(seconds, int | float) else 0
         resource.errored = resource.errored or kind == "apply_errored"
         if kind == "apply_complete":
             resource.ended.append(action)
@@ -198,11 +203,11 @@ def _short(diagnostic: dict[str, Any], *, suppressed: bool) -> str:
 
 def _whole(diagnostic: dict[str, Any], hidden: set[str]) -> str:
     """Return a diagnostic as tofu shows it to people, without the values of expressions."""
-    address, place = diagnostic.get("address") or "", diagnostic.get("range") or {}
+    address, place = diagnostic.get("address") or "", _mapping(diagnostic.get("range"))
     lines = [f"{str(diagnostic.get('severity')).capitalize()}: {diagnostic.get('summary') or ''}"]
     if address:
         lines.append(f"  with {address},")
     if place.get("filename"):
-        lines.append(f"  on {place['filename']} line {place.get('start', {}).get('line', '?')}")
+        lines.append(f"  on {place['filename']} line {_mapping(place.get('start')).get('line', '?')}")
     detail = _detail(diagnostic, suppressed=address in hidden)
     return "\n".join([*lines, *(["", detail] if detail else [])])

@@ -204,9 +204,7 @@ class Tofu:
 
     def resources(self) -> list[str]:
         """Return the addresses of all resources in the state; none where there is no state yet."""
-        done = self._tofu(["state", "list"], allowed=(0, 1))
-        if done.returncode != 0 and "No state file was found" not in done.text:
-            raise self._explained("state", done)
+        done = self._tofu(["state", "list"], expected="No state file was found")
         return done.stdout.split() if done.returncode == 0 else []
 
     def unlock(self, lock: str) -> None:
@@ -262,12 +260,18 @@ class Tofu:
     def _lock_path(self) -> Path:
         return self.kept / "apply.lock"
 
-    def _tofu(self, arguments: Sequence[str], *, allowed: Sequence[int] = (0,), timeout: float = 120) -> Completed:
-        """Run a command, again after a fault that passes, and return what it left. Raises what explain makes of it."""
+    def _tofu(
+        self, arguments: Sequence[str], *, allowed: Sequence[int] = (0,), expected: str = "", timeout: float = 120
+    ) -> Completed:
+        """Run a command, again after a fault that passes, and return what it left.
+
+        It went well with an exit code in ``allowed``, or when it says what is ``expected``.
+        Raises what explain makes of anything else.
+        """
         for attempt in stamina.retry_context(on=Passing, attempts=_ATTEMPTS, timeout=None, wait_initial=1, wait_max=30):
             with attempt:
                 done = self._run(arguments, timeout=timeout)
-                if done.returncode not in allowed:
+                if done.returncode not in allowed and not (expected and expected in done.text):
                     raise self._explained(arguments[0], done)
         return done
 

@@ -158,7 +158,7 @@ class PlanFolder:
             made = {str(one): str(told) for one, told in record["made"].items()}
             contents = {one: files[f"{_MADE}{one}"] for one in made}
             plan = files[PLAN]
-        except (KeyError, ValueError, AttributeError) as error:
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise DogitopsError(
                 f"The envelope holds no saved plan of {name} that can be read.", hint="Make a new plan."
             ) from error

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import stamina
 
 from automation.errors import CommandFailed, ConfigurationError, DogitopsError
+from automation.opentofu.explain import Passing
+from automation.opentofu.outcome import State
 from automation.opentofu.runner import StateLocked, Tofu
 from automation.secret import Secret
 
@@ -30,8 +36,18 @@ LOCKED = """
 """
 
 
+@pytest.fixture(autouse=True)
+def impatience() -> Iterator[None]:
+    """Try again at once, and one time less."""
+    with stamina.set_testing(testing=True, attempts=3):
+        yield
+
+
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DOGITOPS_CACHE", str(tmp_path / "cache"))
+    for name in ("TF_PLUGIN_CACHE_DIR", "TF_CLI_CONFIG_FILE"):
+        monkeypatch.delenv(name, raising=False)
     folder = tmp_path / "opentofu" / "environments" / "local"
     folder.mkdir(parents=True)
     (folder / "main.tf").write_text("# a root\n")
@@ -215,3 +231,364 @@ def test_colours_and_frames_are_taken_out_of_what_is_shown(root: Path) -> None:
     assert "\x1b" not in caught.value.message
     assert "│" not in caught.value.message
     assert "no such luck" in caught.value.message
+
+
+def test_providers_are_kept_in_one_place_for_all_environments(root: Path) -> None:
+    runner = tofu(root, 'echo "$TF_PLUGIN_CACHE_DIR" >"$T/cache-used"; test -d "$TF_PLUGIN_CACHE_DIR"')
+    runner.init()
+    assert (root.parents[2] / "cache-used").read_text().strip() == str(root.parents[2] / "cache" / "providers")
+
+
+@pytest.mark.parametrize("where", ["variable", "configuration"])
+def test_a_users_own_provider_cache_is_used(root: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    if where == "variable":
+        monkeypatch.setenv("TF_PLUGIN_CACHE_DIR", "/their/own")
+    else:
+        file = root.parents[2] / "own.tofurc"
+        file.write_text('plugin_cache_dir = "/their/own"\n')
+        monkeypatch.setenv("TF_CLI_CONFIG_FILE", str(file))
+    runner = tofu(root, 'echo "${TF_PLUGIN_CACHE_DIR:-none}" >"$T/cache-used"')
+    runner.init()
+    assert (root.parents[2] / "cache-used").read_text().strip() == ("/their/own" if where == "variable" else "none")
+
+
+COUNTING = 'echo x >>"$T/tries"; [ "$(wc -l <"$T/tries")" -ge {} ] || {{ cat "$T/said" >&2; exit 1; }}'
+FAULT = "Error: Failed to install provider\n\nError while installing a/b v1.0.0: 503 Service Unavailable"
+
+
+@pytest.mark.parametrize("verb", ["init", "plan", "resources"])
+def test_faults_that_pass_are_tried_again(root: Path, verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    home = root.parents[2]
+    (home / "said").write_text(FAULT)
+    failing_twice = 'case "$1" in show) ;; *) ' + COUNTING.format(3) + ";; esac\n" + PLANNING
+    getattr(tofu(root, failing_twice), verb)()
+    assert (home / "tries").read_text().count("x") == 3
+    assert capsys.readouterr().err.count("Trying again") == 2
+
+
+def test_what_does_not_pass_is_told_in_the_end(root: Path) -> None:
+    (root.parents[2] / "said").write_text(FAULT)
+    with pytest.raises(Passing, match="can't download the providers of local"):
+        tofu(root, COUNTING.format(99)).init()
+    assert (root.parents[2] / "tries").read_text().count("x") == 3
+
+
+@pytest.mark.parametrize(("verb", "text"), [("plan", "Error: no such luck"), ("plan", LOCKED)])
+def test_other_troubles_are_not_tried_again(root: Path, verb: str, text: str) -> None:
+    (root.parents[2] / "said").write_text(text)
+    with pytest.raises(DogitopsError):
+        getattr(tofu(root, COUNTING.format(99)), verb)()
+    assert (root.parents[2] / "tries").read_text().count("x") == 1
+
+
+def test_an_apply_is_never_tried_again(root: Path) -> None:
+    saved, _ = tofu(root, PLANNING).plan()
+    (root.parents[2] / "said").write_text(FAULT)
+    with pytest.raises(CommandFailed):
+        tofu(root, COUNTING.format(99)).apply(saved)
+    assert (root.parents[2] / "tries").read_text().count("x") == 1
+
+
+def said_in_json(root: Path, *messages: dict[str, Any]) -> str:
+    """Return an apply that says these messages; `show` and `plan` are as before."""
+    (root.parents[2] / "messages").write_text("".join(json.dumps(one) + "\n" for one in messages))
+    return PLANNING.replace('apply) echo "$@" >>"$T/applied"', 'apply) cat "$T/messages"; exit "$(cat "$T/code")"')
+
+
+def message(kind: str, address: str, action: str, text: str = "", **other: Any) -> dict[str, Any]:
+    told = {"resource": {"addr": address}, "action": action, **other}
+    return {"type": kind, "@message": text, "change" if kind == "planned_change" else "hook": told}
+
+
+def test_an_apply_returns_what_became_of_each_resource(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runner = tofu(
+        root,
+        said_in_json(
+            root,
+            message("planned_change", "a.one", "create", "a.one: Plan to create"),
+            message("apply_start", "a.one", "create", "a.one: Creating..."),
+            message("apply_complete", "a.one", "create", "a.one: Creation complete after 2s", elapsed_seconds=2),
+        ),
+    )
+    (root.parents[2] / "code").write_text("0")
+    saved, _ = runner.plan()
+    done = runner.apply(saved)
+    assert [(step.address, step.state, step.seconds) for step in done.steps] == [("a.one", State.DONE, 2)]
+    assert runner.outcome == done
+    told = capsys.readouterr().err
+    assert "a.one: Creation complete after 2s" in told
+    assert "Plan to create" not in told
+
+
+def test_an_apply_that_fails_half_way_leaves_what_it_did(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Secret("canary-value-8")
+    diagnostic = {
+        "severity": "error", "summary": "denied", "detail": "canary-value-8 and canary-id-9", "address": "a.two",
+    }  # fmt: skip
+    script = said_in_json(
+        root,
+        message("planned_change", "a.one", "create"), message("planned_change", "a.two", "create"),
+        message("planned_change", "a.three", "create"), message("apply_complete", "a.one", "create"),
+        message("apply_errored", "a.two", "create", "a.two: canary-id-9 failed for canary-value-8"),
+        {"type": "diagnostic", "@message": "Error: canary-id-9", "diagnostic": diagnostic},
+    )  # fmt: skip
+    (root.parents[2] / "code").write_text("1")
+    runner = tofu(root, script)
+    runner.redact = lambda text: text.replace("canary-id-9", "(hidden)")
+    saved, _ = runner.plan()
+    with pytest.raises(CommandFailed, match="denied") as caught:
+        runner.apply(saved)
+    assert runner.outcome is not None
+    assert [step.address for step in runner.outcome.done] == ["a.one"]
+    assert [step.address for step in runner.outcome.failed] == ["a.two"]
+    assert [step.address for step in runner.outcome.not_started] == ["a.three"]
+    for told in (caught.value.message, repr(runner.outcome), capsys.readouterr().err):
+        assert "canary" not in told
+    assert not saved.path.exists()
+
+
+def test_a_lock_told_in_json_keeps_the_plan(root: Path) -> None:
+    detail = "Error message: x\nLock Info:\n  ID:        3319fd9d\n  Who:       ada@laptop\n"
+    diagnostic = {"severity": "error", "summary": "Error acquiring the state lock", "detail": detail}
+    runner = tofu(root, said_in_json(root, {"type": "diagnostic", "diagnostic": diagnostic}))
+    (root.parents[2] / "code").write_text("1")
+    saved, _ = runner.plan()
+    with pytest.raises(StateLocked, match="locked by ada@laptop") as caught:
+        runner.apply(saved)
+    assert "dogitops unlock local 3319fd9d" in (caught.value.hint or "")
+    assert runner.saved_plan("local") == saved
+
+
+@pytest.mark.parametrize(
+    ("destroy", "refresh_only", "option"), [(True, False, "-destroy"), (False, True, "-refresh-only")]
+)
+def test_plans_of_other_kinds(root: Path, destroy: bool, refresh_only: bool, option: str) -> None:
+    runner = tofu(root, 'echo "$@" >>"$T/argv"\n' + PLANNING)
+    runner.plan(destroy=destroy, refresh_only=refresh_only)
+    argv = (root.parents[2] / "argv").read_text().splitlines()[0].split()
+    assert option in argv
+    assert len({"-destroy", "-refresh-only"} & set(argv)) == 1
+
+
+STATE = {"version": 4, "serial": 7, "lineage": "3319fd9d-2c98", "outputs": {"x": {"value": "canary-value-5"}}}
+
+
+@pytest.mark.parametrize(
+    ("text", "identity"), [(json.dumps(STATE), ("3319fd9d-2c98", 7)), ("", ("", 0)), ("\n", ("", 0))]
+)
+def test_a_state_is_known_by_lineage_and_serial(root: Path, text: str, identity: tuple[str, int]) -> None:
+    (root.parents[2] / "state").write_text(text)
+    assert tofu(root, 'cat "$T/state"').state_identity() == identity
+
+
+@pytest.mark.parametrize("text", ['{"serial": "canary-value-5"}', "canary-value-5", '["canary-value-5"]'])
+def test_a_state_that_is_none_is_not_shown(root: Path, text: str) -> None:
+    (root.parents[2] / "state").write_text(text)
+    with pytest.raises(DogitopsError, match="not one that OpenTofu wrote") as caught:
+        tofu(root, 'cat "$T/state"').state_identity()
+    assert "canary" not in caught.value.message
+
+
+def test_the_version_is_asked_for_once(root: Path) -> None:
+    runner = tofu(root, 'echo x >>"$T/tries"; echo \'{"terraform_version": "1.12.6", "platform": "linux_amd64"}\'')
+    assert (runner.version(), runner.version()) == ("1.12.6", "1.12.6")
+    assert (root.parents[2] / "tries").read_text() == "x\n"
+
+
+def test_the_lock_files_digest_is_nothing_without_one(root: Path) -> None:
+    runner = tofu(root, "")
+    assert runner.lock_digest() == ""
+    (root / ".terraform.lock.hcl").write_text("# locked\n")
+    first = runner.lock_digest()
+    (root / ".terraform.lock.hcl").write_text("# otherwise\n")
+    assert len(first) == 64
+    assert runner.lock_digest() != first
+
+
+def test_a_changed_module_makes_a_plan_another(root: Path) -> None:
+    module = root.parents[1] / "modules" / "net"
+    module.mkdir(parents=True)
+    (module / "main.tf").write_text("# a net\n")
+    (root / "main.tf").write_text('module "net" {\n  source = "../../modules/net"\n}\n')
+    runner = tofu(root, PLANNING)
+    runner.plan()
+    (module / "main.tf").write_text("# another net\n")
+    with pytest.raises(DogitopsError, match="has changed since the plan was made"):
+        runner.saved_plan("local")
+
+
+# A plan that archives something, as archive_file does, and an apply that needs it.
+ARCHIVING = """
+case "$1" in
+  version) echo '{"terraform_version": "1.12.6"}';;
+  plan) mkdir -p build "$TF_DATA_DIR/modules/far"; echo "archive $(date +%N)" >build/app.zip
+    echo far >"$TF_DATA_DIR/modules/far/x.zip"
+    for word; do case "$word" in -out=*) echo "the plan" >"${word#-out=}";; esac; done; exit 2;;
+  show) echo '{}';;
+  apply) cat build/app.zip "$TF_DATA_DIR/modules/far/x.zip" >"$T/deployed" || exit 1;;
+esac
+"""
+
+
+def elsewhere(root: Path, place: Path) -> Path:
+    """Return the same root in another clone, where nothing was planned."""
+    other = place / "other" / "opentofu" / "environments" / "local"
+    other.mkdir(parents=True)
+    for file in root.iterdir():
+        if file.is_file():
+            (other / file.name).write_bytes(file.read_bytes())
+    return other
+
+
+def manifest(runner: Tofu, **other: str) -> dict[str, Any]:
+    return {
+        "environment": "local", "tofu_version": runner.version(), "lock_digest": runner.lock_digest(),
+        "configuration": runner.configuration_digest(), **other,
+    }  # fmt: skip
+
+
+def test_files_made_while_planning_do_not_make_the_plan_another(root: Path) -> None:
+    runner = tofu(root, ARCHIVING)
+    before = runner.configuration_digest()
+    runner.plan()
+    assert (root / "build" / "app.zip").exists()
+    assert runner.configuration_digest() == before
+    runner.plan()
+    assert runner.configuration_digest() == before, "an archive that was there is made anew"
+    assert runner.saved_plan("local").manifest["made"].keys() == {
+        "repository/opentofu/environments/local/build/app.zip", "modules/far/x.zip",
+    }  # fmt: skip
+
+
+def test_files_made_while_planning_are_put_back_for_the_apply(root: Path) -> None:
+    runner = tofu(root, ARCHIVING)
+    saved, _ = runner.plan()
+    made = (root / "build" / "app.zip").read_text()
+    (root / "build" / "app.zip").unlink()
+    (root / "build").rmdir()
+    runner.apply(saved)
+    assert (root.parents[2] / "deployed").read_text() == made + "far\n"
+
+
+def test_a_plan_travels_with_the_files_that_it_made(root: Path, tmp_path: Path) -> None:
+    runner = tofu(root, ARCHIVING)
+    runner.plan()
+    told, files = manifest(runner), runner.export_plan()
+    made = (root / "build" / "app.zip").read_text()
+    other = tofu(elsewhere(root, tmp_path), ARCHIVING)
+    saved = other.import_plan({**files, "review.json": b"{}"}, told)
+    assert other.saved_plan("local") == saved
+    assert saved.path.stat().st_mode & 0o777 == 0o600
+    other.apply(saved)
+    assert (other.root.parents[2] / "deployed").read_text() == made + "far\n"
+    with pytest.raises(ConfigurationError, match="no saved plan"):
+        other.saved_plan("local")
+
+
+def test_an_imported_plan_brings_its_own_archive_and_not_one_that_lies_there(root: Path, tmp_path: Path) -> None:
+    runner = tofu(root, ARCHIVING)
+    runner.plan()
+    other = tofu(elsewhere(root, tmp_path), ARCHIVING)
+    (other.root / "build").mkdir()
+    (other.root / "build" / "app.zip").write_text("an older one")
+    other.apply(other.import_plan(runner.export_plan(), manifest(runner)))
+    assert (other.root / "build" / "app.zip").read_text() == (root / "build" / "app.zip").read_text()
+
+
+def test_an_archive_that_a_person_changed_is_not_overwritten(root: Path) -> None:
+    runner = tofu(root, ARCHIVING)
+    saved, _ = runner.plan()
+    (root / "build" / "app.zip").write_text("by hand")
+    with pytest.raises(DogitopsError, match="has been changed since"):
+        runner.apply(saved)
+    assert (root / "build" / "app.zip").read_text() == "by hand"
+    assert not (root.parents[2] / "deployed").exists()
+
+
+def test_a_file_of_git_that_somebody_edits_meanwhile_is_not_taken_for_a_made_one(root: Path) -> None:
+    home = root.parents[2]
+    (root / "user-data.tftpl").write_text("old\n")
+    for words in (["init", "--quiet"], ["add", "opentofu"]):
+        subprocess.run(["git", "-C", home, *words], check=True)
+    runner = tofu(root, PLANNING.replace("exit 2", 'echo new >user-data.tftpl; echo "# more" >more.tf; exit 2'))
+    saved, _ = runner.plan()
+    assert saved.manifest["made"] == {}
+    with pytest.raises(DogitopsError, match="has changed since the plan was made"):
+        runner.saved_plan("local")
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        ({"tofu_version": "1.11.0"}, "made with another OpenTofu (1.11.0, and here it is 1.12.6)"),
+        ({"lock_digest": "a" * 64}, "made with another provider lock file (aaaaaaaaaaaa, and here it is none)"),
+        ({"configuration": "b" * 64}, "made from another configuration of local"),
+        ({"environment": "blue"}, "a plan of blue, not of local"),
+    ],
+)
+def test_a_plan_for_something_else_is_not_imported(
+    root: Path, tmp_path: Path, other: dict[str, str], told: str
+) -> None:
+    runner = tofu(root, ARCHIVING)
+    runner.plan()
+    there = tofu(elsewhere(root, tmp_path), ARCHIVING)
+    with pytest.raises(DogitopsError) as caught:
+        there.import_plan(runner.export_plan(), manifest(runner, **other))
+    assert told in caught.value.message
+    with pytest.raises(ConfigurationError, match="no saved plan"):
+        there.saved_plan("local")
+
+
+def test_a_plan_is_not_imported_where_the_configuration_has_moved_on(root: Path, tmp_path: Path) -> None:
+    runner = tofu(root, ARCHIVING)
+    runner.plan()
+    there = tofu(elsewhere(root, tmp_path), ARCHIVING)
+    (there.root / "main.tf").write_text("# moved on\n")
+    with pytest.raises(DogitopsError, match="another configuration of local"):
+        there.import_plan(runner.export_plan(), manifest(runner))
+
+
+def without(name: str) -> Callable[[dict[str, bytes]], dict[str, bytes]]:
+    return lambda files: {key: content for key, content in files.items() if not key.endswith(name)}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        without("plan.tfplan"), without("saved.json"), without("app.zip"), lambda files: {**files, "saved.json": b"{"},
+        lambda files: {**files, "saved.json": b"[]"},
+    ],
+    ids=["no plan", "no record", "no archive", "broken record", "odd record"],
+)  # fmt: skip
+def test_an_envelope_that_lacks_something_is_told(
+    root: Path, tmp_path: Path, change: Callable[[dict[str, bytes]], dict[str, bytes]]
+) -> None:
+    runner = tofu(root, ARCHIVING)
+    runner.plan()
+    there = tofu(elsewhere(root, tmp_path), ARCHIVING)
+    with pytest.raises(DogitopsError, match="no saved plan of local that can be read"):
+        there.import_plan(change(runner.export_plan()), manifest(runner))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "repository/opentofu/environments/local/main.tf", "repository/opentofu/environments/local/x.auto.tfvars",
+        "repository/opentofu/environments/local/environment.yaml", "repository/.github/workflows/apply.yml",
+        "repository/opentofu/environments/local/../../../x", "/etc/passwd", "repository//etc/passwd", "modules/../x",
+        "other/x", "repository/opentofu/environments/blue/x.zip", "repository/opentofu/environments/local/link/x.zip",
+        "repository/", "modules/x/main.tf",
+    ],
+)  # fmt: skip
+def test_a_plan_can_bring_only_files_that_planning_could_have_made(root: Path, tmp_path: Path, name: str) -> None:
+    runner = tofu(root, ARCHIVING)
+    runner.plan()
+    there = tofu(elsewhere(root, tmp_path), ARCHIVING)
+    (there.root / "link").symlink_to(tmp_path)
+    files = runner.export_plan()
+    record = json.loads(files["saved.json"])
+    record["made"] = {name: "0" * 64}
+    files = {**files, "saved.json": json.dumps(record).encode(), f"made/{name}": b"bad"}
+    with pytest.raises(DogitopsError, match="a file that it can't have made") as caught:
+        there.import_plan(files, manifest(runner))
+    assert "Do not apply it" in (caught.value.hint or "")
