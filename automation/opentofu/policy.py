@@ -13,16 +13,18 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from automation.errors import ConfigurationError, DogitopsError, did_you_mean
 from automation.opentofu import policy_input
 from automation.opentofu.policy_input import Source
 from automation.opentofu.redact import Redactor
-from automation.process import run
+from automation.process import Completed, run
 
 WAIVER = "waiver"  # the id of our own findings about waivers
 
+_PATIENCE = 120  # seconds
 _INSTALL = "Install it with 'dogitops tools install conftest'."
 
 
@@ -105,7 +107,7 @@ def _parsed(conftest: Path, files: Iterable[Path]) -> dict[Path, dict[str, Any]]
     paths = [str(file) for file in files]
     if not paths:
         return {}
-    done = run([conftest, "parse", "--parser", "hcl2", "--combine", *paths], check=False, timeout=60, hint=_INSTALL)
+    done = _run(conftest, ["parse", "--parser", "hcl2", "--combine", *paths])
     if done.returncode != 0:
         # parse configurations: parser unmarshal: convert to bytes: parse config: [:2,6-3,1: Invalid …], path: FILE
         problem = re.search(r":(\d+),\d+-[\d,]+: (.+?)(?:\n.*)?\]?, path: (.+)", done.text, re.DOTALL)
@@ -125,18 +127,16 @@ def _judged(
     known = {file.stem for file in policies.glob("*.rego") if not file.stem.endswith("_test")}
     if not known:
         raise ConfigurationError(f"There are no policies in {policies}.", hint="Check that the repository is complete.")
-    done = run(
+    done = _run(
+        conftest,
         [
-            conftest, "test", "--parser", "json", "--policy", str(policies), "--namespace", "rules.*", "--strict",
+            "test", "--parser", "json", "--policy", str(policies.resolve()), "--namespace", "rules.*", "--strict",
             "--output", "json", "--no-fail", "--no-color", "--show-builtin-errors", "-",
         ],
         stdin=json.dumps(given),
-        check=False,
-        timeout=120,
-        hint=_INSTALL,
     )  # fmt: skip
     if done.returncode != 0:
-        told = _tail(done.text.replace(f"{policies}/", ""))
+        told = _tail(done.text.replace(f"{policies.resolve()}/", ""))
         clean = "\n".join(redactor.text(line) for line in told.splitlines())
         raise DogitopsError(f"The policies can't be run.\n{clean}", hint=f"Correct the rule in {policies}.")
     results: list[PolicyResult] = []
@@ -201,6 +201,12 @@ def _skipped(rule: str, found: list[PolicyResult], folder: Path, source: Source)
     line = next((number for number, text in enumerate(lines, 1) if re.search(rf"\b{re.escape(rule)}\b", text)), None)
     message = f"Skipped by environment.yaml: {told}."
     return PolicyResult(rule, "warning", message, None, source.name(settings), line, "environment.yaml skips it")
+
+
+def _run(conftest: Path, arguments: list[str], stdin: str | None = None) -> Completed:
+    """Run conftest where no conftest.toml lies: a pull request could bring one that leaves rules out."""
+    with TemporaryDirectory() as empty:
+        return run([conftest, *arguments], cwd=Path(empty), stdin=stdin, check=False, timeout=_PATIENCE, hint=_INSTALL)
 
 
 def _tail(text: str) -> str:

@@ -18,6 +18,7 @@ are those after the plan, "(sensitive)" and "(known after apply)" standing for w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -68,9 +69,10 @@ class Source:
                 hint="They judge what 'tofu show -json PLANFILE' prints.",
             )
         root = root.resolve()
-        modules = tuple(_modules(document["configuration"].get("root_module") or {}, "", root))
+        with _understood():
+            modules = tuple(_modules(document["configuration"].get("root_module") or {}, "", root))
         folders = list(dict.fromkeys(module.folder for module in modules if module.folder is not None))
-        files = [file for folder in folders for file in sorted(folder.glob("*.tf"))]
+        files = [file for folder in folders for file in sorted([*folder.glob("*.tf"), *folder.glob("*.tofu")])]
         lock = root / LOCK_FILE
         contents = parse([*files, lock] if lock.is_file() else files)
         layouts = {file: blocks.read(file.read_text("utf-8-sig")) for file in files}
@@ -117,7 +119,7 @@ class Source:
 
 def document(plan: Json, source: Source, redactor: Redactor) -> Json:
     """Return the document that the policies judge. Raises DogitopsError for a plan that can't be read."""
-    try:
+    with _understood():
         return {
             "environment": source.root.name,
             "tofu": _tofu(source),
@@ -130,6 +132,13 @@ def document(plan: Json, source: Source, redactor: Redactor) -> Json:
                 if file.name != LOCK_FILE
             ],
         }
+
+
+@contextmanager
+def _understood() -> Iterator[None]:
+    """Turn what goes wrong over a plan of another shape into a DogitopsError."""
+    try:
+        yield
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise DogitopsError(
             f"The plan is not as OpenTofu writes it ({type(error).__name__}).",

@@ -26,8 +26,7 @@ deny contains lib.finding(instance, message) if {
 guarded(database) if {
 	some firewall in lib.resources({"digitalocean_database_firewall"})
 	firewall.module == database.module
-	some reference in firewall.set.cluster_id
-	startswith(reference, sprintf("%s.%s", [database.type, database.name]))
+	sprintf("%s.%s", [database.type, database.name]) in firewall.set.cluster_id
 }
 
 guarded(database) if {

@@ -7,17 +7,17 @@ database := testing.resource("digitalocean_database_cluster", "main", {})
 
 firewall(module, reference, value) := testing.but(
 	testing.resource("digitalocean_database_firewall", "main", {"rule": [{"type": "ip_addr", "value": value}]}),
-	{"module": module, "set": {"cluster_id": [reference]}},
+	{"module": module, "set": {"cluster_id": [sprintf("%s.id", [reference]), reference]}},
 )
 
-id := "digitalocean_database_cluster.main.id"
+id := "digitalocean_database_cluster.main"
 
 test_fails_without_a_firewall if {
 	count(database_sources.deny) == 1 with input as {"resources": [database]}
 }
 
 test_fails_with_the_firewall_of_another_database if {
-	other := firewall("", "digitalocean_database_cluster.other.id", "192.0.2.1")
+	other := firewall("", "digitalocean_database_cluster.main_two", "192.0.2.1")
 	count(database_sources.deny) == 1 with input as {"resources": [database, other]}
 }
 
@@ -31,6 +31,6 @@ test_passes_with_a_firewall if {
 
 test_passes_with_a_firewall_outside_of_its_module if {
 	inside := testing.but(database, {"module": "module.data.module.db"})
-	count(database_sources.deny) == 0 with input as {"resources": [inside, firewall("module.data", "module.db.id", "192.0.2.1")]}
-	count(database_sources.deny) == 1 with input as {"resources": [inside, firewall("", "module.db.id", "192.0.2.1")]}
+	count(database_sources.deny) == 0 with input as {"resources": [inside, firewall("module.data", "module.db", "192.0.2.1")]}
+	count(database_sources.deny) == 1 with input as {"resources": [inside, firewall("", "module.db", "192.0.2.1")]}
 }

@@ -39,14 +39,14 @@ warn contains lib.finding(instance, message) if {
 	message := "Not all of the firewall's inbound rules are known before the apply, so nobody can tell whether they open SSH or the Kubernetes API."
 }
 
-inbound contains [instance, rule] if {
+inbound := [[instance, rule] |
 	some firewall in lib.resources({"digitalocean_firewall"})
 	some instance in firewall.instances
 	rules := lib.value(instance, "inbound_rule", [])
 	is_array(rules)
 	some rule in rules
 	is_object(rule)
-}
+]
 
 unjudged(rules) if not is_array(rules)
 

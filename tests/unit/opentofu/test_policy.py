@@ -411,6 +411,14 @@ def test_a_folder_without_rules_is_refused(good: Case) -> None:
         good.check()
 
 
+def test_a_configuration_of_conftest_that_leaves_rules_out_is_not_read(
+    bad: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bad.root / "conftest.toml").write_text('namespace = ["nothing"]\nignore = "rego"\n')
+    monkeypatch.chdir(bad.root)
+    assert bad.found() == BAD
+
+
 def test_a_missing_program_is_told_with_how_to_get_it(good: Case, tmp_path: Path) -> None:
     good.conftest = tmp_path / "conftest"
     with pytest.raises(ConfigurationError, match="was not found") as caught:
