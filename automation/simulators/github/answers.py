@@ -51,18 +51,18 @@ class ApiError(Exception):
 
 
 def not_found() -> ApiError:
-    """What is not there, or must not be known to be there."""
+    """Return the 404 of what is not there, or must not be known to be there."""
     return ApiError(404, "Not Found")
 
 
 def invalid(resource: str, field_name: str, code: str, message: str | None = None, **more: Any) -> ApiError:
-    """The 422 of a field: ``code`` is missing, missing_field, invalid, already_exists or custom."""
+    """Return the 422 of a field: ``code`` is missing, missing_field, invalid, already_exists or custom."""
     error: dict[str, Any] = {"resource": resource, "code": code, "field": field_name, **more}
     return ApiError(422, "Validation Failed", errors=[error | ({"message": message} if message else {})])
 
 
 def unprocessable(message: str) -> ApiError:
-    """The 422 that has a message alone, as the Git data API gives it."""
+    """Return the 422 that has a message alone, as the Git data API gives it."""
     return ApiError(422, message)
 
 
@@ -94,15 +94,19 @@ class Call:
 
     def fields(self) -> dict[str, Any]:
         """Return the JSON object that was sent; nothing sent is an empty one."""
-        if not self.content.strip():
-            return {}
-        try:
-            sent = json.loads(self.content)
-        except ValueError as error:
-            raise ApiError(400, "Problems parsing JSON") from error
+        sent = self.sent()
         if not isinstance(sent, dict):
             raise ApiError(400, "Body should be a JSON object")
         return sent
+
+    def sent(self) -> Any:
+        """Return the JSON that was sent, an empty object where nothing was."""
+        if not self.content.strip():
+            return {}
+        try:
+            return json.loads(self.content)
+        except ValueError as error:
+            raise ApiError(400, "Problems parsing JSON") from error
 
     def text(self, name: str, resource: str, *, limit: int | None = None) -> str | None:
         """Return a text field that was sent, None where it was not."""

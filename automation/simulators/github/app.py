@@ -64,7 +64,9 @@ class App:
             f"{scope['scheme']}://{request.headers.get('host', '')}",
         )
         query = dict(request.query_params)
-        outcome = await asyncio.to_thread(self.serve, scope["method"], path, query, request.headers, content, host)
+        outcome = await asyncio.to_thread(
+            self.serve, scope["method"], path, query, headers=request.headers, content=content, host=host
+        )
         transport = scope.get("extensions", {}).get("dogitops.transport")
         if outcome.cut:
             transport.abort()
@@ -81,7 +83,7 @@ class App:
         await response(scope, receive, send)
 
     def serve(
-        self, method: str, path: str, query: dict[str, str], headers: Mapping[str, str], content: bytes, host: str
+        self, method: str, path: str, query: dict[str, str], *, headers: Mapping[str, str], content: bytes, host: str
     ) -> Outcome:
         """Return what a request is answered with."""
         prefix = _PREFIX if path.startswith(f"{_PREFIX}/") else ""

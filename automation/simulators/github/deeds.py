@@ -12,6 +12,7 @@ from automation.simulators.github.shapes import people
 from automation.simulators.github.world import World
 
 Method = Literal["merge", "squash", "rebase"]
+METHODS: dict[str, Method] = {"merge": "merge", "squash": "squash", "rebase": "rebase"}
 
 
 def follow(world: World, repository: Repository) -> None:
@@ -22,14 +23,14 @@ def follow(world: World, repository: Repository) -> None:
     git = world.git(repository)
     for issue in waiting:
         pull = pull_requests.part(issue)
-        head, base = pull_requests.head_now(world, repository, pull), git.branch(pull.base_ref)
+        head, base = pull_requests.head_now(world, pull), git.branch(pull.base_ref)
         if head is None or base is None:
-            _close(world, repository, issue, issue.login, None)
+            _close(world, repository, issue, login=issue.login, token=None)
         elif head != pull.head_sha:
-            _synchronize(world, repository, issue, head, issue.login, None)
+            _synchronize(world, repository, issue, head, login=issue.login, token=None)
         elif base != _merged_onto(world, repository, pull):
             if git.is_ancestor(pull.head_sha, base):
-                _mark_merged(world, repository, issue, base, repository.owner, None)
+                _mark_merged(world, repository, issue, base, login=repository.owner, token=None)
             else:
                 pull_requests.test_merge(git, issue.number, pull, world.store.seconds())
 
@@ -68,7 +69,7 @@ def open_pull(
         raise _custom(f"No commits between {base} and {head}")
     issue = new_issue(world, repository, title, login, body)
     issue.pull = pull
-    events.of_pull(world, "opened", repository, issue, login, token)
+    events.of_pull(world, "opened", repository, issue, login=login, token=token)
     return issue
 
 
@@ -87,20 +88,21 @@ def moved(
     ref: str,
     before: str | None,
     after: str | None,
+    *,
     login: str,
     token: Token | None = None,
 ) -> None:
     """Note that a ref moved: tell of the push, and let the pull requests of that branch follow."""
     if not ref.startswith(("refs/heads/", "refs/tags/")):
         return
-    events.of_push(world, repository, ref, before or NOTHING, after or NOTHING, login, token)
+    events.of_push(world, repository, ref, before or NOTHING, after or NOTHING, login=login, token=token)
     for other in world.store.state.repositories:
         for issue in other.issues:
             pull = issue.pull
             if pull is None or issue.state != "open" or pull.head_repository != repository.full_name:
                 continue
             if ref == f"refs/heads/{pull.head_ref}" and after is not None and after != pull.head_sha:
-                _synchronize(world, other, issue, after, login, token)
+                _synchronize(world, other, issue, after, login=login, token=token)
     follow(world, repository)
 
 
@@ -145,8 +147,8 @@ def merge(
     except Conflict as error:
         raise ApiError(405, f"Pull Request is not mergeable: {error}") from error
     pull.base_sha = base  # what it was merged into, so that its files stay what they were
-    _mark_merged(world, repository, issue, after, login, token)
-    moved(world, repository, f"refs/heads/{pull.base_ref}", base, after, login, token)
+    _mark_merged(world, repository, issue, after, login=login, token=token)
+    moved(world, repository, f"refs/heads/{pull.base_ref}", base, after, login=login, token=token)
     return after
 
 
@@ -166,10 +168,10 @@ def set_state(
             issue.state_reason = reason
         return
     if state == "closed":
-        _close(world, repository, issue, login, token, reason)
+        _close(world, repository, issue, login=login, token=token, reason=reason)
         return
     if issue.pull is not None:
-        head = pull_requests.head_now(world, repository, issue.pull)
+        head = pull_requests.head_now(world, issue.pull)
         if issue.pull.merged or head is None:
             raise invalid(
                 "PullRequest", "state", "invalid", "state cannot be changed. The branch was merged or deleted."
@@ -180,7 +182,7 @@ def set_state(
     issue.state_reason = None if issue.pull else "reopened"
     issue.updated_at = world.store.now()
     tell = events.of_pull if issue.pull else events.of_issue
-    tell(world, "reopened", repository, issue, login, token)
+    tell(world, "reopened", repository, issue, login=login, token=token)
 
 
 def comment(
@@ -191,7 +193,7 @@ def comment(
     made = Comment(world.store.new_id(), issue.number, login, body, now, now)
     repository.comments.append(made)
     issue.updated_at = now
-    events.of_comment(world, "created", repository, made, login, token)
+    events.of_comment(world, "created", repository, made, login=login, token=token)
     return made
 
 
@@ -200,14 +202,14 @@ def edit_comment(
 ) -> None:
     """Change a comment's text; its updated_at tells that it was edited."""
     made.body, made.updated_at = body, world.store.now()
-    events.of_comment(world, "edited", repository, made, login, token)
+    events.of_comment(world, "edited", repository, made, login=login, token=token)
 
 
 def delete_comment(
     world: World, repository: Repository, made: Comment, login: str, *, token: Token | None = None
 ) -> None:
     """Remove a comment."""
-    events.of_comment(world, "deleted", repository, made, login, token)
+    events.of_comment(world, "deleted", repository, made, login=login, token=token)
     repository.comments.remove(made)
 
 
@@ -228,41 +230,43 @@ def set_labels(
         ("unlabeled", [name for name in before if name not in issue.labels]),
     ):
         for name in changed:
-            event = tell(world, action, repository, issue, login, token)
+            event = tell(world, action, repository, issue, login=login, token=token)
             event.payload["label"] = people.label(world.show(), repository, name)
     issue.updated_at = world.store.now()
 
 
 def _synchronize(
-    world: World, repository: Repository, issue: Issue, head: str, login: str, token: Token | None
+    world: World, repository: Repository, issue: Issue, head: str, *, login: str, token: Token | None
 ) -> None:
     pull = pull_requests.part(issue)
     before, pull.head_sha = pull.head_sha, head
     pull_requests.take_head(world, repository, issue.number, pull)
     issue.updated_at = world.store.now()
     if world.git(repository).is_ancestor(head, pull.base_sha):  # everything in it came to the base by another way
-        _mark_merged(world, repository, issue, pull.base_sha, login, token)
+        _mark_merged(world, repository, issue, pull.base_sha, login=login, token=token)
         return
-    events.of_pull(world, "synchronize", repository, issue, login, token, before=before, after=head)
+    events.of_pull(world, "synchronize", repository, issue, login=login, token=token, before=before, after=head)
 
 
 def _close(
-    world: World, repository: Repository, issue: Issue, login: str, token: Token | None, reason: str | None = None
+    world: World, repository: Repository, issue: Issue, *, login: str, token: Token | None, reason: str | None = None
 ) -> None:
     issue.state, issue.closed_by = "closed", login
     issue.closed_at = issue.updated_at = world.store.now()
     if issue.pull is None:
         issue.state_reason = reason or "completed"
     tell = events.of_pull if issue.pull else events.of_issue
-    tell(world, "closed", repository, issue, login, token)
+    tell(world, "closed", repository, issue, login=login, token=token)
 
 
-def _mark_merged(world: World, repository: Repository, issue: Issue, sha: str, login: str, token: Token | None) -> None:
+def _mark_merged(
+    world: World, repository: Repository, issue: Issue, sha: str, *, login: str, token: Token | None
+) -> None:
     pull = pull_requests.part(issue)
     pull.merged, pull.merged_by, pull.merge_commit_sha = True, login, sha
     pull.merged_at = world.store.now()
     world.git(repository).delete_ref(f"refs/pull/{issue.number}/merge")
-    _close(world, repository, issue, login, token)
+    _close(world, repository, issue, login=login, token=token)
 
 
 def _merged_onto(world: World, repository: Repository, pull: Pull) -> str | None:

@@ -28,7 +28,7 @@ def files(git: Git, old: str, new: str) -> list[FileChange]:
     """Return what differs between two trees or commits."""
     raw = git.run("diff", "-M", "--raw", "--no-abbrev", "-z", old, new).stdout.split("\0")
     patches = _patches(git.run("diff", "-M", "--no-color", "--no-ext-diff", "--full-index", old, new).stdout)
-    changes = []
+    changes: list[FileChange] = []
     words = iter(raw)
     for word in words:
         if not word.startswith(":"):

@@ -152,6 +152,7 @@ class Driver(RunsDriver):
         branch: str,
         files: dict[str, str | None] | None = None,
         message: str = "Change",
+        *,
         login: str | None = None,
         sha: str | None = None,
         start: str | None = None,
@@ -175,7 +176,7 @@ class Driver(RunsDriver):
             tree = git.write_tree(f"{base}^{{tree}}" if base else None, changes)
             after = git.write_commit(tree, [base] if base else [], message, person, person)
         _set(git, branch, after, before)
-        deeds.moved(self.world, found, f"refs/heads/{branch}", before, after, who.login)
+        deeds.moved(self.world, found, f"refs/heads/{branch}", before, after, login=who.login)
         return after
 
     @operation
@@ -185,7 +186,7 @@ class Driver(RunsDriver):
         git = self.world.git(found)
         before = git.branch(branch)
         git.delete_ref(f"refs/heads/{branch}")
-        deeds.moved(self.world, found, f"refs/heads/{branch}", before, None, login or found.owner)
+        deeds.moved(self.world, found, f"refs/heads/{branch}", before, None, login=login or found.owner)
         for other in self.world.store.state.repositories:
             deeds.follow(self.world, other)
 
@@ -195,6 +196,7 @@ class Driver(RunsDriver):
         repository: str,
         head: str,
         base: str | None = None,
+        *,
         title: str = "Change",
         body: str | None = None,
         login: str | None = None,
@@ -210,12 +212,13 @@ class Driver(RunsDriver):
     @operation
     def merge(self, repository: str, number: int, login: str | None = None, method: str = "merge") -> str:
         """Merge a pull request (merge, squash or rebase) and return the commit that the base is then at."""
-        if method not in {"merge", "squash", "rebase"}:
+        how = deeds.METHODS.get(method)
+        if how is None:
             raise ValueError(f"{method!r} is no way to merge; they are merge, squash and rebase")
         found = self.world.repository(repository)
         issue = self.world.issue(found, number, pull=True)
         who = self.world.store.ensure_user(login or found.owner).login
-        return deeds.merge(self.world, found, issue, login=who, method=method)  # type: ignore[arg-type]
+        return deeds.merge(self.world, found, issue, login=who, method=how)
 
     @operation
     def set_state(self, repository: str, number: int, state: str, login: str | None = None) -> None:
@@ -297,6 +300,7 @@ class Driver(RunsDriver):
         effect: str,
         method: str = "*",
         path: str = "*",
+        *,
         times: int = 1,
         skip: int = 0,
         status: int = 502,
@@ -365,7 +369,9 @@ class Driver(RunsDriver):
         found = self.world.repository(repository)
         who = self.world.store.ensure_user(login or found.owner).login
         ref = ref or f"refs/heads/{found.default_branch}"
-        return events.of_dispatch(self.world, found, who, None, ref, workflow, inputs or {}).payload
+        return events.of_dispatch(
+            self.world, found, login=who, token=None, ref=ref, workflow=workflow, inputs=inputs or {}
+        ).payload
 
     @operation
     def schedule(self, repository: str, workflow: str, cron: str = "0 6 * * *") -> dict[str, Any]:

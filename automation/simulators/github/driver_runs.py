@@ -25,6 +25,7 @@ class RunsDriver:
         repository: str,
         workflow: str,
         head_sha: str,
+        *,
         event: str = "pull_request",
         head_branch: str | None = None,
         head_repository: str | None = None,
@@ -84,6 +85,7 @@ class RunsDriver:
         run_id: int,
         name: str,
         content: bytes,
+        *,
         filename: str | None = None,
         kept_seconds: int = KEPT,
     ) -> int:

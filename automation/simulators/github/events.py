@@ -14,7 +14,7 @@ _MOST_COMMITS = 20  # that a push's payload lists
 
 
 def of_pull(
-    world: World, action: str, repository: Repository, issue: Issue, login: str, token: Token | None, **more: str
+    world: World, action: str, repository: Repository, issue: Issue, *, login: str, token: Token | None, **more: str
 ) -> Event:
     """Note that something happened to a pull request."""
     counts = pull_requests.counts(world, repository, issue)
@@ -22,14 +22,16 @@ def of_pull(
     return world.happened("pull_request", action, repository, login, payload, token=token)
 
 
-def of_issue(world: World, action: str, repository: Repository, issue: Issue, login: str, token: Token | None) -> Event:
+def of_issue(
+    world: World, action: str, repository: Repository, issue: Issue, *, login: str, token: Token | None
+) -> Event:
     """Note that something happened to an issue."""
     payload = {"issue": talk.issue(world.show(), repository, issue)}
     return world.happened("issues", action, repository, login, payload, token=token)
 
 
 def of_comment(
-    world: World, action: str, repository: Repository, comment: Comment, login: str, token: Token | None
+    world: World, action: str, repository: Repository, comment: Comment, *, login: str, token: Token | None
 ) -> Event:
     """Note that something happened to a comment."""
     show, issue = world.show(), world.issue(repository, comment.issue)
@@ -41,7 +43,7 @@ def of_comment(
 
 
 def of_push(
-    world: World, repository: Repository, ref: str, before: str, after: str, login: str, token: Token | None
+    world: World, repository: Repository, ref: str, before: str, after: str, *, login: str, token: Token | None
 ) -> Event:
     """Note a push."""
     git, show = world.git(repository), world.show()
@@ -66,7 +68,7 @@ def of_push(
 
 
 def of_dispatch(
-    world: World, repository: Repository, login: str, token: Token | None, ref: str, workflow: str, inputs: Json
+    world: World, repository: Repository, *, login: str, token: Token | None, ref: str, workflow: str, inputs: Json
 ) -> Event:
     """Note that somebody asked a workflow to run."""
     payload = {"inputs": inputs, "ref": ref, "workflow": workflow}

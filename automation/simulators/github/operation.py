@@ -51,7 +51,7 @@ def operation(function: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[
                 store.save()
 
     setattr(locked, _MARK, True)
-    return locked
+    return locked  # type: ignore[return-value]  # mypy names self, and a plain Callable has no names
 
 
 def answer(driven: Driven, call: Call) -> Answer:
@@ -84,7 +84,7 @@ def _arguments(method: Callable[..., Any], given: dict[str, Any]) -> dict[str, A
         if value is not None and not isinstance(value, allowed):
             raise ValueError(f"{name} is a {type(value).__name__}, and {' or '.join(words)} is needed")
         binary = "bytes" in words and isinstance(value, str)
-        arguments[name] = base64.b64decode(value, validate=True) if binary else value
+        arguments[name] = base64.b64decode(str(value), validate=True) if binary else value
     return arguments
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from automation.simulators.github import diff
 from automation.simulators.github.diff import FileChange
 from automation.simulators.github.git import Commit, Git, Person
@@ -44,7 +43,7 @@ def counts(world: World, repository: Repository, issue: Issue) -> Json:
     }
 
 
-def head_now(world: World, repository: Repository, pull: Pull) -> str | None:
+def head_now(world: World, pull: Pull) -> str | None:
     """Return where the head branch is now, None when it is gone."""
     head = world.store.repository(pull.head_repository or "")
     return world.git(head).branch(pull.head_ref) if head is not None else None

@@ -8,7 +8,7 @@ import socket
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from automation import wait
 from automation.errors import ConfigurationError
@@ -78,6 +78,7 @@ class GitHubSimulator(Driver):
             app, http=Protocol, ws="none", lifespan="off", log_config=None, log_level="critical", access_log=False
         )
         config.timeout_graceful_shutdown = 2
+        config.server_header = False  # we say that ourselves
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, args=([listening],), daemon=True)
         self._thread.start()
@@ -95,7 +96,7 @@ class GitHubSimulator(Driver):
         with contextlib.suppress(OSError), self.world.store.lock:
             self.world.store.save()
 
-    def __enter__(self) -> GitHubSimulator:
+    def __enter__(self) -> Self:
         self.start()
         return self
 

@@ -52,19 +52,19 @@ def _listed_runs(it: Context, found: list[WorkflowRun]) -> Answer:
 
 @routes("GET", f"{ACTIONS}/workflows", needs=READ)
 def workflows(it: Context) -> Answer:
-    """The workflows."""
+    """List the workflows."""
     return it.call.page([runs.workflow(it.show, it.repo, found) for found in it.repo.workflows], key="workflows")
 
 
 @routes("GET", f"{ACTIONS}/workflows/{{workflow}}", needs=READ)
 def workflow(it: Context) -> Answer:
-    """A workflow, by its id or its file's name."""
+    """Show a workflow, by its id or its file's name."""
     return Answer(runs.workflow(it.show, it.repo, _workflow(it)))
 
 
 @routes("GET", f"{ACTIONS}/workflows/{{workflow}}/runs", needs=READ)
 def workflow_runs(it: Context) -> Answer:
-    """The runs of one workflow, newest first."""
+    """List the runs of one workflow, newest first."""
     used = _workflow(it)
     return _listed_runs(it, [run for run in it.repo.runs if run.workflow_id == used.id])
 
@@ -79,7 +79,7 @@ def dispatch(it: Context) -> Answer:
     if len(inputs) > _MOST_INPUTS:
         raise ApiError(422, f"you may only define up to {_MOST_INPUTS} inputs for a workflow_dispatch event")
     ref = name if name.startswith("refs/") else f"refs/heads/{name}"
-    events.of_dispatch(it.world, it.repo, it.login, it.token, ref, used.path, inputs)
+    events.of_dispatch(it.world, it.repo, login=it.login, token=it.token, ref=ref, workflow=used.path, inputs=inputs)
     return Answer(status=204)
 
 
@@ -96,7 +96,7 @@ def repository_dispatch(it: Context) -> Answer:
 
 @routes("GET", f"{ACTIONS}/runs", needs=READ)
 def all_runs(it: Context) -> Answer:
-    """The runs, newest first."""
+    """List the runs, newest first."""
     return _listed_runs(it, it.repo.runs)
 
 
@@ -127,7 +127,7 @@ def cancel(it: Context) -> Answer:
 
 @routes("GET", f"{ACTIONS}/runs/{{run}}/jobs", needs=READ)
 def jobs(it: Context) -> Answer:
-    """The jobs of a run."""
+    """List the jobs of a run."""
     found = _run(it)
     shapes = [runs.job(it.show, it.repo, job, found.head_sha) for job in it.repo.jobs if job.run_id == found.id]
     return it.call.page(shapes, key="jobs")
@@ -167,20 +167,20 @@ def _artifact(it: Context) -> Artifact:
 
 @routes("GET", f"{ACTIONS}/artifacts", needs=READ)
 def artifacts(it: Context) -> Answer:
-    """The artifacts of the repository, of one ``name`` if that is asked for."""
+    """List the artifacts of the repository, of one ``name`` if that is asked for."""
     return _listed(it, _fresh(it))
 
 
 @routes("GET", f"{ACTIONS}/runs/{{run}}/artifacts", needs=READ)
 def run_artifacts(it: Context) -> Answer:
-    """The artifacts of a run."""
+    """List the artifacts of a run."""
     used = _run(it)
     return _listed(it, [artifact for artifact in _fresh(it) if artifact.run_id == used.id])
 
 
 @routes("GET", f"{ACTIONS}/artifacts/{{artifact}}", needs=READ)
 def artifact(it: Context) -> Answer:
-    """What is known of an artifact."""
+    """Tell what is known of an artifact."""
     return Answer(runs.artifact(it.show, it.repo, _artifact(it)))
 
 
@@ -206,7 +206,7 @@ def download(it: Context) -> Answer:
 
 @routes("GET", "/_storage/{owner}/{name}/{artifact}")
 def stored(it: Context) -> Answer:
-    """The archive itself, for who has the signed link."""
+    """Send the archive itself, for who has the signed link."""
     repository = it.world.repository(f"{it.call.words['owner']}/{it.call.words['name']}")
     found = next((artifact for artifact in repository.artifacts if artifact.id == it.call.number("artifact")), None)
     until = it.call.query.get("until", "")

@@ -12,6 +12,7 @@ from automation.simulators.github.shapes import runs
 routes = Routes()
 COMMIT = "/repos/{owner}/{repo}/commits/{ref:path}"
 MOST_ANNOTATIONS = 50  # in one request, docs.github.com/rest/checks/runs
+MOST_OUTPUT = 65_535  # bytes of a summary or a text, docs.github.com/rest/checks/runs
 MOST_STATUSES = 1_000  # for one sha and context
 MOST_DESCRIPTION = 140
 _STATES = {"error", "failure", "pending", "success"}
@@ -68,13 +69,13 @@ def statuses(it: Context) -> Answer:
 
 @routes("GET", "/repos/{owner}/{repo}/statuses/{ref}", needs="statuses:read")
 def statuses_old(it: Context) -> Answer:
-    """The same under its old path, which PyGithub's Commit.get_statuses uses."""
+    """List the same statuses under its old path, which PyGithub's Commit.get_statuses uses."""
     return _statuses(it)
 
 
 @routes("GET", f"{COMMIT}/status", needs="statuses:read")
 def combined(it: Context) -> Answer:
-    """The newest status of each context, and what they come to."""
+    """Sum up the newest status of each context, and what they come to."""
     sha = resolved(it)
     latest = {status.context: status for status in it.repo.statuses if status.sha == sha}
     return Answer(runs.combined(it.show, it.repo, sha, list(latest.values())))
@@ -111,8 +112,8 @@ def edit_check(it: Context) -> Answer:
 
 
 @routes("GET", "/repos/{owner}/{repo}/check-runs/{id}/annotations", needs="checks:read")
-def annotations(it: Context) -> Answer:
-    """The annotations of a check run."""
+def annotations_of(it: Context) -> Answer:
+    """List the annotations of a check run."""
     found = _check(it)
     more = {"blob_href": f"{it.show.page(it.repo)}/blob/{found.sha}/"}
     empty = {"start_column": None, "end_column": None, "title": None, "raw_details": None}
@@ -123,7 +124,7 @@ def annotations(it: Context) -> Answer:
 
 @routes("GET", f"{COMMIT}/check-runs", needs="checks:read")
 def checks(it: Context) -> Answer:
-    """The check runs of a commit: the newest of each name, if nothing else is asked for."""
+    """List the check runs of a commit: the newest of each name, if nothing else is asked for."""
     sha, query = resolved(it), it.call.query
     found = [run for run in it.repo.check_runs if run.sha == sha]
     if query.get("filter", "latest") == "latest":
@@ -141,24 +142,9 @@ def _check(it: Context) -> CheckRun:
 
 
 def _fill(it: Context, run: CheckRun) -> None:
-    fields, store = it.call.fields(), it.world.store
+    fields = it.call.fields()
     output: dict[str, Any] = fields.get("output") or {}
-    given = output.get("annotations") or []
-    if len(given) > MOST_ANNOTATIONS:
-        text = f"annotations exceeds the maximum quantity of {MOST_ANNOTATIONS}"
-        raise ApiError(422, "Invalid request.", errors=[text])
-    needed = ("path", "start_line", "end_line", "annotation_level", "message")
-    for annotation in given:
-        missing = [name for name in needed if name not in annotation]
-        if missing:
-            raise ApiError(422, f'Invalid request.\n\n"{missing[0]}" wasn\'t supplied.')
-        if annotation["annotation_level"] not in {"notice", "warning", "failure"}:
-            raise invalid("CheckAnnotation", "annotation_level", "invalid")
-    if output and ("title" not in output or "summary" not in output):
-        raise ApiError(422, 'Invalid request.\n\n"title", "summary" weren\'t supplied.')
-    for name in ("summary", "text"):
-        if len(output.get(name) or "") > 65_535:  # noqa: PLR2004 - docs.github.com/rest/checks/runs
-            raise invalid("CheckRun", name, "custom", f"{name} exceeds a maximum bytesize of 65535")
+    _check_output(output)
     status, conclusion = fields.get("status"), fields.get("conclusion")
     if status not in {None, *_PROGRESS}:
         raise invalid("CheckRun", "status", "invalid")
@@ -169,7 +155,24 @@ def _fill(it: Context, run: CheckRun) -> None:
     for name in ("name", "details_url", "external_id", "started_at", "completed_at", "conclusion", "status"):
         setattr(run, name, fields.get(name, getattr(run, name)))
     if conclusion is not None:
-        run.status, run.completed_at = "completed", run.completed_at or store.now()
+        run.status, run.completed_at = "completed", run.completed_at or it.world.store.now()
     for name in ("title", "summary", "text"):
         setattr(run, name, output.get(name, getattr(run, name)))
-    run.annotations += given
+    run.annotations += output.get("annotations") or []
+
+
+def _check_output(output: dict[str, Any]) -> None:
+    if output and ("title" not in output or "summary" not in output):
+        raise ApiError(422, 'Invalid request.\n\n"title", "summary" weren\'t supplied.')
+    for name in ("summary", "text"):
+        if len((output.get(name) or "").encode()) > MOST_OUTPUT:
+            raise invalid("CheckRun", name, "custom", f"{name} exceeds a maximum bytesize of {MOST_OUTPUT}")
+    given = output.get("annotations") or []
+    if len(given) > MOST_ANNOTATIONS:
+        raise ApiError(422, "Invalid request.", errors=[f"annotations exceeds the maximum of {MOST_ANNOTATIONS}"])
+    for annotation in given:
+        for name in ("path", "start_line", "end_line", "annotation_level", "message"):
+            if name not in annotation:
+                raise ApiError(422, f'Invalid request.\n\n"{name}" wasn\'t supplied.')
+        if annotation["annotation_level"] not in {"notice", "warning", "failure"}:
+            raise invalid("CheckAnnotation", "annotation_level", "invalid")

@@ -9,6 +9,7 @@ from automation.simulators.github.answers import Answer, not_found, unprocessabl
 from automation.simulators.github.git import EMPTY_TREE, Commit
 from automation.simulators.github.routing import Context, Routes
 from automation.simulators.github.shapes import code, talk
+from automation.simulators.github.shapes.show import Json
 
 routes = Routes()
 READ = "contents:read"
@@ -19,7 +20,7 @@ _MOST_FILES = 300
 
 @routes("GET", "/repos/{owner}/{repo}/branches", needs=READ)
 def branches(it: Context) -> Answer:
-    """The branches, by name."""
+    """List the branches, by name."""
     refs = it.world.git(it.repo).refs("refs/heads/")
     return it.call.page([code.branch(it.show, it.repo, name[11:], sha) for name, (sha, _) in refs.items()])
 
@@ -36,7 +37,7 @@ def branch(it: Context) -> Answer:
 
 @routes("GET", "/repos/{owner}/{repo}/tags", needs=READ)
 def tags(it: Context) -> Answer:
-    """The tags, newest name first."""
+    """List the tags, newest name first."""
     url, page, git = it.show.repository(it.repo), it.show.page(it.repo), it.world.git(it.repo)
     shapes = []
     for name in reversed(git.refs("refs/tags/")):
@@ -55,7 +56,7 @@ def tags(it: Context) -> Answer:
 
 @routes("GET", "/repos/{owner}/{repo}/commits", needs=READ)
 def commits(it: Context) -> Answer:
-    """The commits of a branch (``sha``), newest first, of one ``path`` or ``author`` if that is asked for."""
+    """List the commits of a branch (``sha``), newest first, of one ``path`` or ``author`` if that is asked for."""
     query, git = it.call.query, it.world.git(it.repo)
     name = query.get("sha") or it.repo.default_branch
     sha = git.resolve(name)
@@ -68,13 +69,14 @@ def commits(it: Context) -> Answer:
 
 @routes("GET", f"{COMMIT}/pulls", needs="pull_requests:read")
 def pulls_of(it: Context) -> Answer:
-    """The pull requests that brought a commit, or hold it still open."""
+    """List the pull requests that brought a commit, or hold it still open."""
     deeds.follow(it.world, it.repo)
     git = it.world.git(it.repo)
     sha = git.resolve(it.call.words["ref"])
     if sha is None:
         raise unprocessable(f"No commit found for SHA: {it.call.words['ref']}")
-    merged, still_open = [], []
+    merged: list[Json] = []
+    still_open: list[Json] = []
     for issue in it.repo.issues:
         pull = issue.pull
         if pull is None or (issue.state == "closed" and not pull.merged):
@@ -87,7 +89,7 @@ def pulls_of(it: Context) -> Answer:
 
 @routes("GET", f"{COMMIT}/branches-where-head", needs=READ)
 def branches_at(it: Context) -> Answer:
-    """The branches whose head a commit is."""
+    """List the branches whose head a commit is."""
     sha = it.call.words["ref"]
     refs = it.world.git(it.repo).refs("refs/heads/")
     return Answer([code.branch(it.show, it.repo, name[11:], at) for name, (at, _) in refs.items() if at == sha])
@@ -116,7 +118,7 @@ def commit(it: Context) -> Answer:
 
 @routes("GET", "/repos/{owner}/{repo}/compare/{span:path}", needs=READ)
 def compare(it: Context) -> Answer:
-    """What ``head`` has that ``base`` has not: ``base...head``."""
+    """Tell what ``head`` has that ``base`` has not: ``base...head``."""
     git = it.world.git(it.repo)
     one, _, other = it.call.words["span"].partition("...")
     base, head = git.resolve(one.rpartition(":")[2]), git.resolve(other.rpartition(":")[2])
@@ -154,7 +156,7 @@ def compare(it: Context) -> Answer:
 @routes("GET", "/repos/{owner}/{repo}/contents", needs=READ)
 @routes("GET", "/repos/{owner}/{repo}/contents/{path:path}", needs=READ)
 def contents(it: Context) -> Answer:
-    """A file with its content, or what is in a folder."""
+    """Show a file with its content, or what is in a folder."""
     git, name = it.world.git(it.repo), it.call.query.get("ref") or it.repo.default_branch
     sha = git.resolve(name)
     if sha is None:

@@ -37,7 +37,7 @@ def ref(it: Context) -> Answer:
 @routes("GET", f"{DATA}/matching-refs/{{ref:path}}", needs=READ)
 @routes("GET", f"{DATA}/refs", needs=READ)
 def matching(it: Context) -> Answer:
-    """The refs that start with what is given."""
+    """List the refs that start with what is given."""
     found = it.world.git(it.repo).refs(f"refs/{it.call.words.get('ref', '')}")
     return it.call.page([code.ref(it.show, it.repo, name, sha, kind) for name, (sha, kind) in found.items()])
 
@@ -59,7 +59,7 @@ def create_ref(it: Context) -> Answer:
     except Conflict as error:
         told = "Reference already exists" if git.ref(name) else f"Reference update failed: {error}"
         raise unprocessable(told) from error
-    deeds.moved(it.world, it.repo, name, None, sha, it.login, it.token)
+    deeds.moved(it.world, it.repo, name, None, sha, login=it.login, token=it.token)
     answer = _ref(it, name)
     return Answer(answer.body, 201, {"Location": answer.body["url"]})
 
@@ -81,7 +81,7 @@ def update_ref(it: Context) -> Answer:
         git.set_ref(name, sha, old=before)
     except Conflict as error:
         raise unprocessable(f"Reference update failed: {error}") from error
-    deeds.moved(it.world, it.repo, name, before, sha, it.login, it.token)
+    deeds.moved(it.world, it.repo, name, before, sha, login=it.login, token=it.token)
     return _ref(it, name)
 
 
@@ -93,13 +93,13 @@ def delete_ref(it: Context) -> Answer:
     if before is None:
         raise unprocessable("Reference does not exist")
     git.delete_ref(name)
-    deeds.moved(it.world, it.repo, name, before, None, it.login, it.token)
+    deeds.moved(it.world, it.repo, name, before, None, login=it.login, token=it.token)
     return Answer(status=204)
 
 
 @routes("GET", f"{DATA}/commits/{{sha}}", needs=READ)
 def commit(it: Context) -> Answer:
-    """A commit."""
+    """Show a commit."""
     sha = _object(it, "commit")
     return Answer(code.git_commit(it.show, it.repo, it.world.git(it.repo).commit(sha)))
 
@@ -124,7 +124,7 @@ def create_commit(it: Context) -> Answer:
 
 @routes("GET", f"{DATA}/tags/{{sha}}", needs=READ)
 def tag(it: Context) -> Answer:
-    """An annotated tag."""
+    """Show an annotated tag."""
     sha = _object(it, "tag")
     text = it.world.git(it.repo).run("cat-file", "tag", sha).stdout
     head, _, message = text.partition("\n\n")
@@ -150,7 +150,7 @@ def create_tag(it: Context) -> Answer:
 
 @routes("GET", f"{DATA}/trees/{{sha:path}}", needs=READ)
 def tree(it: Context) -> Answer:
-    """A tree: that of a commit, a branch, or itself."""
+    """Show a tree: that of a commit, a branch, or itself."""
     git, name = it.world.git(it.repo), it.call.words["sha"]
     sha = name if name == EMPTY_TREE or git.kind(name) == "tree" else git.resolve(name)
     if sha is None:
@@ -176,7 +176,7 @@ def create_tree(it: Context) -> Answer:
 
 @routes("GET", f"{DATA}/blobs/{{sha}}", needs=READ)
 def blob(it: Context) -> Answer:
-    """A blob, in base64."""
+    """Show a blob, in base64."""
     sha = _object(it, "blob")
     content = it.world.git(it.repo).blob(sha)
     return Answer(

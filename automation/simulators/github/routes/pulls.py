@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 from automation.simulators.github import deeds, events, pull_requests
 from automation.simulators.github.answers import BODY_LIMIT, Answer, ApiError, invalid, not_found
 from automation.simulators.github.model import Issue, Review
@@ -93,7 +91,7 @@ def edit_pull(it: Context) -> Answer:
         pull_requests.take_head(it.world, it.repo, issue.number, pull_requests.part(issue))
     if title is not None or body is not None:
         issue.title, issue.body = title or issue.title, issue.body if body is None else body
-        events.of_pull(it.world, "edited", it.repo, issue, it.login, it.token)
+        events.of_pull(it.world, "edited", it.repo, issue, login=it.login, token=it.token)
     issue.updated_at = it.world.store.now()
     if state is not None:
         deeds.set_state(it.world, it.repo, issue, state, it.login, token=it.token)
@@ -119,13 +117,13 @@ def update_branch(it: Context) -> Answer:
         raise ApiError(403, "Resource not accessible by integration")
     made = git.write_commit(tree, [before, base], text, who, who)
     git.set_ref(f"refs/heads/{part.head_ref}", made, old=before)
-    deeds.moved(it.world, head, f"refs/heads/{part.head_ref}", before, made, it.login, it.token)
+    deeds.moved(it.world, head, f"refs/heads/{part.head_ref}", before, made, login=it.login, token=it.token)
     return Answer({"message": "Updating pull request branch.", "url": f"{it.show.base}{it.call.path}"}, 202)
 
 
 @routes("GET", f"{PULL}/files", needs=READ)
 def files(it: Context) -> Answer:
-    """What a pull request changes."""
+    """Tell what a pull request changes."""
     issue = _pull(it)
     changed = pull_requests.files(it.world, it.repo, issue)[:MOST_FILES]
     sha = pull_requests.part(issue).head_sha
@@ -134,7 +132,7 @@ def files(it: Context) -> Answer:
 
 @routes("GET", f"{PULL}/commits", needs=READ)
 def commits(it: Context) -> Answer:
-    """The commits of a pull request, oldest first."""
+    """List the commits of a pull request, oldest first."""
     found = pull_requests.commits(it.world, it.repo, _pull(it))
     return it.call.page([code.commit(it.show, it.repo, commit) for commit in found])
 
@@ -150,8 +148,8 @@ def is_merged(it: Context) -> Answer:
 @routes("PUT", f"{PULL}/merge", needs="contents:write")
 def merge(it: Context) -> Answer:
     """Merge a pull request."""
-    method = it.call.text("merge_method", "PullRequest") or "merge"
-    if method not in get_args(deeds.Method):
+    method = deeds.METHODS.get(it.call.text("merge_method", "PullRequest") or "merge")
+    if method is None:
         raise invalid("PullRequest", "merge_method", "invalid")
     sha = deeds.merge(
         it.world,
@@ -176,7 +174,7 @@ def review_comments(it: Context) -> Answer:
 
 @routes("GET", f"{PULL}/reviews", needs=READ)
 def reviews(it: Context) -> Answer:
-    """The reviews, oldest first."""
+    """List the reviews, oldest first."""
     issue = _pull(it)
     given = pull_requests.part(issue).reviews
     return it.call.page([talk.review(it.show, it.repo, issue.number, review) for review in given])

@@ -23,14 +23,14 @@ def me(it: Context) -> Answer:
 
 @routes("GET", "/user/repos")
 def my_repositories(it: Context) -> Answer:
-    """The repositories that the person has a role in."""
+    """List the repositories that the person has a role in."""
     roles = [(found, it.world.role(found, it.login)) for found in it.world.store.state.repositories]
     return it.call.page([repos.repository(it.show, found, role) for found, role in roles if role != "none"])
 
 
 @routes("GET", "/users/{login}")
 def user(it: Context) -> Answer:
-    """An account."""
+    """Show an account."""
     found = it.world.store.user(it.call.words["login"])
     if found is None:
         raise not_found()
@@ -52,7 +52,7 @@ def rate_limit(it: Context) -> Answer:
 
 @routes("GET", "/meta")
 def meta(it: Context) -> Answer:
-    """What this server is."""
+    """Tell what this server is."""
     return Answer(
         {
             "verifiable_password_authentication": False,
@@ -67,7 +67,7 @@ def meta(it: Context) -> Answer:
 
 @routes("GET", "/repos/{owner}/{repo}")
 def repository(it: Context) -> Answer:
-    """A repository."""
+    """Show a repository."""
     installed = it.token is not None and it.token.permissions is not None
     return Answer(repos.repository(it.show, it.repo, None if installed else it.role))
 
@@ -82,7 +82,7 @@ def collaborators(it: Context) -> Answer:
 
 @routes("GET", "/repos/{owner}/{repo}/collaborators/{login}/permission")
 def permission(it: Context) -> Answer:
-    """What a person may do here."""
+    """Tell what a person may do here."""
     found = it.world.store.user(it.call.words["login"])
     if found is None:
         raise not_found()
@@ -100,7 +100,7 @@ def is_collaborator(it: Context) -> Answer:
 
 @routes("GET", "/repos/{owner}/{repo}/labels", needs="issues:read|pull_requests:read")
 def labels(it: Context) -> Answer:
-    """The labels of the repository."""
+    """List the labels of the repository."""
     return it.call.page([people.label(it.show, it.repo, label.name) for label in it.repo.labels])
 
 
@@ -117,7 +117,7 @@ def create_label(it: Context) -> Answer:
 
 @routes("GET", "/repos/{owner}/{repo}/labels/{name}", needs="issues:read|pull_requests:read")
 def label(it: Context) -> Answer:
-    """A label."""
+    """Show a label."""
     return Answer(people.label(it.show, it.repo, _label(it).name))
 
 

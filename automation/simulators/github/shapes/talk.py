@@ -116,10 +116,25 @@ def pull(show: Show, of: Repository, it: Issue, counts: Json | None = None) -> J
     }
     head = show.store.repository(pr.head_repository) if pr.head_repository else None
     plain = issue(show, of, it)
-    copied = (
-        "id node_id number state locked title user body created_at updated_at closed_at assignee assignees labels "
-        "milestone author_association active_lock_reason"
-    ).split()
+    copied = [
+        "id",
+        "node_id",
+        "number",
+        "state",
+        "locked",
+        "title",
+        "user",
+        "body",
+        "created_at",
+        "updated_at",
+        "closed_at",
+        "assignee",
+        "assignees",
+        "labels",
+        "milestone",
+        "author_association",
+        "active_lock_reason",
+    ]
     shape: Json = {
         "url": url,
         "html_url": html,
