@@ -26,6 +26,7 @@ LIMIT = 65_536  # characters in a comment or an issue; GitHub answers 422 to mor
 _ROUNDS = 10
 _LINE = re.compile(r"<!-- dogitops (\{[^\r\n]*\}) -->", re.ASCII)
 _RETIRED = "<!-- dogitops-superseded -->"
+_FOLDED = "<details><summary>Superseded by a later comment</summary>\n\n{}\n\n</details>"
 _NOTE = (
     "> [!NOTE]\n"
     "> Somebody had changed this comment by hand. It was written anew; what it said is in its edit history.\n\n"
@@ -131,10 +132,10 @@ def collapse(github: GitHub, number: int, kind: str, environment: str) -> int:
     """
     found = _ours(github, number, kind, environment)
     for comment, written in found:
-        hidden = _minimized(comment)
-        text = f"{_RETIRED}\n{written.body}" if hidden else _folded(written)
+        # Either text is shorter than it was with its header, so that it always fits.
+        text = written.body if _minimized(comment) else _FOLDED.format(written.body)
         try:
-            comment.edit(text if len(text) <= LIMIT else _folded(None))
+            comment.edit(f"{_RETIRED}\n{text}")
         except problems.NotFound:
             continue  # deleted meanwhile
     return len(found)
@@ -199,11 +200,6 @@ def _minimized(comment: IssueComment) -> bool:
         raise
     except (problems.GitHubError, KeyError, TypeError, AttributeError):
         return False
-
-
-def _folded(written: Written | None) -> str:
-    inside = written.body if written is not None else "Its text is in the edit history of this comment."
-    return f"{_RETIRED}\n<details><summary>Superseded by a later comment</summary>\n\n{inside}\n\n</details>"
 
 
 def _delete(comment: IssueComment) -> None:

@@ -152,8 +152,10 @@ class RefLocks:
         ).sha
 
     def _until(self, step: Callable[[], T | None], environment: str) -> T:
+        what = f"the lock of {environment} on GitHub"
         pause = min(1.0, self.github.patience.backoff)
-        return wait.until(step, f"the lock of {environment} on GitHub", timeout=_PATIENCE, interval=pause)
+        # Each step looks before it does anything, so that it may be done again after a 5xx.
+        return wait.until(lambda: self.github.insistently(step, what), what, timeout=_PATIENCE, interval=pause)
 
 
 def _reference(environment: str) -> str:

@@ -127,7 +127,9 @@ _LATER = "See https://www.githubstatus.com, and run it again: what was done befo
 def _forbidden(verb: str, url: str, text: str, said: str, headers: Mapping[str, Any]) -> GitHubError:
     if re.search(r"archived|SAML|IP address|suspended|locked", said, re.IGNORECASE):
         return GitHubError(text, hint="No permission of the workflow helps here: see what GitHub says.", status=403)
-    wanted = _wanted(str(headers.get("x-accepted-github-permissions") or "")) or _guessed(verb, url)
+    guessed = _guessed(verb, url)
+    # GitHub names all that would do; what the route is about comes first.
+    wanted = sorted(_wanted(headers), key=lambda choice: choice not in guessed) or guessed
     choice = " or ".join(f"`{one}`" for one in wanted) or "a permission"
     return PermissionMissing(
         f"{text} The token lacks {choice}.",
@@ -137,14 +139,14 @@ def _forbidden(verb: str, url: str, text: str, said: str, headers: Mapping[str, 
     )
 
 
-def _wanted(header: str) -> list[str]:
+def _wanted(headers: Mapping[str, Any]) -> list[str]:
     """Return the permissions of GitHub's own header: sets that would do are parted by ``;``, their members by ``,``."""
+    header = str(headers.get("x-accepted-github-permissions") or "")
     choices = []
     for group in filter(None, (part.strip() for part in header.split(";"))):
         pairs = [pair.strip().partition("=") for pair in group.split(",") if pair.strip()]
         choices.append(", ".join(f"{name.replace('_', '-')}: {level or 'read'}" for name, _, level in pairs))
-    # On a pull request the permission for pull requests is the narrower one.
-    return sorted(choices, key=lambda choice: not choice.startswith("pull-requests"))
+    return choices
 
 
 def _guessed(verb: str, url: str) -> list[str]:

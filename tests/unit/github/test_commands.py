@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from automation.errors import ConfigurationError
+from automation.errors import ConfigurationError, Refused
+from automation.github import commands
 from automation.github.commands import Command, parse
+from tests.unit.github.place import Place
 
 DIGEST = "0123456789abcdef" * 4
 
@@ -107,3 +111,92 @@ def test_any_text_is_a_command_none_or_a_clear_error(text: str) -> None:
     if found is not None:
         first = text.replace("\r\n", "\n").split("\n")[0]
         assert first.split() == ["/dogitops", found.name, found.environment, *([found.digest] if found.digest else [])]
+
+
+# who may command
+
+
+@pytest.mark.parametrize(
+    ("role", "counts"), [("admin", True), ("maintain", True), ("write", False), ("triage", False), ("read", False)]
+)
+def test_an_acknowledgement_needs_maintain_or_admin(
+    place: Place, role: str, counts: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place.person("bob", role)
+    place.comment("bob", f"/dogitops acknowledge local {DIGEST[:12]}")
+    found = commands.acknowledgement(place.github(), place.number, "local", DIGEST)
+    assert (found is not None) is counts
+    if not counts:
+        assert f"bob has '{role}'" in capsys.readouterr().err
+
+
+def test_a_stranger_and_a_deleted_account_do_not_count(place: Place) -> None:
+    place.comment("stranger", f"/dogitops acknowledge local {DIGEST}")
+    place.comment("ghost", f"/dogitops acknowledge local {DIGEST}")
+    assert commands.acknowledgement(place.github(), place.number, "local", DIGEST) is None
+
+
+def test_a_bot_does_not_count_even_as_an_admin(place: Place) -> None:
+    place.person("helper[bot]", "admin")
+    place.comment("helper[bot]", f"/dogitops acknowledge local {DIGEST}")
+    assert commands.acknowledgement(place.github(), place.number, "local", DIGEST) is None
+
+
+def test_a_comment_that_was_edited_does_not_count(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    place.person("bob", "admin")
+    written = place.comment("bob", "Looks good.")
+    place.forward(60)
+    place.edit(written, f"/dogitops acknowledge local {DIGEST}")
+    assert commands.acknowledgement(place.github(), place.number, "local", DIGEST) is None
+    assert "was edited" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"/dogitops acknowledge prod {DIGEST}",
+        f"/dogitops acknowledge local {'f' * 64}",
+        f"/dogitops apply local {DIGEST}",
+        f"/dogitops acknowledge local {DIGEST[:11]}",
+        f"> /dogitops acknowledge local {DIGEST}",
+        "/dogitops acknowledge",
+    ],
+)
+def test_other_commands_do_not_acknowledge(place: Place, body: str) -> None:
+    place.person("bob", "admin")
+    place.comment("bob", body)
+    assert commands.acknowledgement(place.github(), place.number, "local", DIGEST) is None
+
+
+def test_the_first_that_counts_is_taken(place: Place) -> None:
+    place.person("carol", "maintain")
+    place.person("bob", "write")
+    for login in ("bob", "carol", "alice"):
+        place.comment(login, f"/dogitops acknowledge local {DIGEST}")
+    found = commands.acknowledgement(place.github(), place.number, "local", DIGEST)
+    assert found is not None
+    assert found.author == "carol"
+
+
+def test_who_opened_the_pull_request_may_and_it_is_shown(place: Place) -> None:
+    place.person("alice", "admin")
+    place.comment("alice", f"/dogitops acknowledge local {DIGEST}")
+    github = place.github()
+    found = commands.acknowledgement(github, place.number, "local", DIGEST)
+    assert found is not None
+    pull = github.pull_request(place.number)
+    assert commands.acknowledged_by(found, pull) == "alice, who opened this pull request"
+    assert commands.acknowledged_by(replace(found, author="bob"), pull) == "bob"
+
+
+def test_a_command_that_does_not_count_is_refused_with_the_reason(place: Place) -> None:
+    place.person("bob", "write")
+    place.comment("bob", "/dogitops unlock local")
+    github = place.github()
+    (comment,) = github.comments(place.number)
+    command = parse(comment.body)
+    assert command is not None
+    with pytest.raises(Refused, match="needs the permission 'maintain' or 'admin'"):
+        commands.require(github, comment, command)
+    place.person("bob", "maintain")
+    commands.require(github, comment, command)
