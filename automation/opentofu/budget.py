@@ -19,6 +19,7 @@ LIMIT = 65_000  # what we fill, so that a header of ours fits in front
 _JOINT = "\n\n"
 _KINDS = 12  # kinds that are counted by name; the others are counted together
 _LEAST_KINDS = 4
+_WORTH = 20
 _LABEL = 72
 _KEY = re.compile(r'\[(?:"(?:[^"\\]|\\.)*"|-?\d+)\]')
 _NUMBERED = re.compile(r"^(.*)\[(\d+)\]$", re.DOTALL)
@@ -86,35 +87,36 @@ class Entry:
 
 @dataclass
 class Listing:
-    """Entries in full while there is room, the next ones as lines of one block, and the rest counted by kind.
-
-    ``least_lines`` makes the least form all lines instead of counts: for what may never be cut.
-    """
+    """Entries in full while there is room, the next ones as lines of one block, and the rest counted by kind."""
 
     title: str
     entries: Sequence[Entry]
     importance: int
     name: str
     share: float = 0.6
-    fixed: str | None = None  # a least form of its own
+    all_or_none: bool = False  # whether entries are told in full only when all of them can be named, too
     least: str = field(init=False)
 
     def __post_init__(self) -> None:
-        least = f"{self.title}{_JOINT}{counted(self.entries, kinds=_LEAST_KINDS)}"
-        self.least = least if self.fixed is None else self.fixed
+        self.least = f"{self.title}{_JOINT}{counted(self.entries, kinds=_LEAST_KINDS)}"
 
     def within(self, room: int) -> Told:
         """Return as many entries in full, then as lines, as fit."""
         lines = sum(len(entry.line) + 1 for entry in self.entries)
         # Every address is worth more than the details of some: lines come first as long as they take half the room.
-        reserve_lines = lines <= room // 2 or self.fixed is not None
+        reserve_lines = lines <= room // 2
         room -= len(self.title) + len("```diff\n\n```") + 2 * len(_JOINT)
         room -= lines if reserve_lines else len(counted(self.entries)) + len(_JOINT)
         if room < 0:
-            return Told(self.least, self._left(self.entries, self.fixed is None))
-        full, room = self._full(room, room if reserve_lines else room * 2 // 3, give_back=reserve_lines)
+            return Told(self.least, self._left(self.entries, True))
+        if self.all_or_none and not reserve_lines:
+            full: list[str] = []
+        else:
+            full, room = self._full(room, room if reserve_lines else room * 2 // 3, give_back=reserve_lines)
         rest = self.entries[len(full) :]
         as_lines = rest if reserve_lines else _first(rest, room)
+        if len(as_lines) * _WORTH < len(rest):  # a few names of very many tell nothing
+            as_lines = []
         beyond = rest[len(as_lines) :]
         return Told(self._joined(full, as_lines, beyond), self._left(beyond or rest, bool(beyond)))
 
@@ -182,17 +184,17 @@ def fit(parts: Sequence[Part], limit: int = LIMIT) -> tuple[str, tuple[str, ...]
 
 
 def counted(entries: Iterable[Entry], *, more: bool = False, kinds: int = _KINDS) -> str:
-    """Return the entries counted by kind: the largest kinds by name, the others together."""
+    """Return the entries counted by kind, as a block: the largest kinds by name, the others together."""
     found: Counter[str] = Counter()
     for entry in entries:
         found[entry.kind] += entry.weight
-    named = found.most_common(kinds)
-    words = [f"{many:,} \u00d7 {markdown.code(markdown.cut(kind, _LABEL))}" for kind, many in named]
-    others = len(found) - len(named)
+    rows = [(many, markdown.cut(markdown.inert(kind), _LABEL)) for kind, many in found.most_common(kinds)]
+    others = len(found) - len(rows)
     if others:
-        rest = sum(found.values()) - sum(many for _, many in named)
-        words.append(f"{rest:,} of {markdown.number(others, 'other kind')}")
-    return ("And " if more else "") + ", ".join(words) + "."
+        rows.append((sum(found.values()) - sum(many for many, _ in rows), markdown.number(others, "other kind")))
+    width = max(len(f"{many:,}") for many, _ in rows)
+    lead = "And, by kind:\n\n" if more else ""
+    return lead + markdown.fence((f"{many:>{width},} \u00d7 {kind}" for many, kind in rows), "text")
 
 
 def kind_of(resource_type: str, module: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from automation.opentofu import comment_parts, diff
+from automation.opentofu import comment_lost, comment_parts, diff
 from automation.opentofu.budget import LIMIT, Entry, Listing, Part, Whole, fit
 from automation.opentofu.canonical import Difference
 from automation.opentofu.comment_cost import cost_part
@@ -113,7 +113,7 @@ def apply_comment(
         footer(facts, applies="This plan is used up." if failure is None else "This plan can't be applied again.")
     )
     body, left_out = fit([*parts, end], limit - _ROOM_FOR_NOTICE)
-    return f"{body}\n\n{notice(facts, left_out, unnamed=False)}" if left_out else body
+    return f"{body}\n\n{notice(facts, left_out)}" if left_out else body
 
 
 def _applied(plan: Plan, facts: Facts, outcome: Outcome | None, seconds: float, *, failed: bool) -> str:
@@ -163,7 +163,7 @@ def compose(
 ) -> str:
     """Return Markdown that begins with ``lead`` and then tells the plan; ``merges``: its end says what applies it."""
     unfolded = Unfolded()
-    lost = comment_parts.lost(plan, facts.findings, unfolded)
+    lost = comment_lost.lost(plan, facts.findings, unfolded)
     maybe: tuple[Part | None, ...] = (
         comment_parts.updated(plan, unfolded),
         comment_parts.created(plan, unfolded),
@@ -173,11 +173,13 @@ def compose(
         comment_parts.read(plan),
         cost_part(facts.cost),
     )
-    upper: list[Part] = [*policies(facts), *checks(plan.checks)]
-    lower = [part for part in maybe if part is not None]
+    broken, others = policies(facts)
+    upper: list[Part] = [*broken, *checks(plan.checks)]
+    lower = [part for part in (*maybe[:2], *others, *maybe[2:]) if part is not None]
     end = [footer(facts, empty=plan.empty, applies=applies)] if merges else []
     room = limit - _ROOM_FOR_NOTICE - sum(len(part) + 2 for part in (*lead, *end))
-    losses, form = comment_parts.never_cut(lost, room - sum(len(p.least) + 2 for p in (*upper, *lower)) - 2 * len(lost))
-    body, left_out = fit([*upper, *losses, *lower], room)
-    told = [notice(facts, left_out, unnamed=form == comment_parts.COUNTED)] if left_out or form else []
+    form = comment_lost.never_cut(lost, room - sum(len(p.least) + 2 for p in (*upper, *lower)) - 2 * len(lost))
+    body, left_out = fit([*upper, *lost, *lower], room)
+    loudly = comment_lost.loudly(lost, form)
+    told = [notice(facts, left_out, loudly)] if left_out or loudly else []
     return "\n\n".join(part for part in (*lead, *told, body, *end) if part)

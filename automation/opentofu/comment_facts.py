@@ -70,13 +70,22 @@ def headline(plan: Plan, facts: Facts, what: str = "") -> str:
     told = [f"{sign} **{counts[verb]:,}** to {word}" for verb, sign, word in _VERBS if verb in counts]
     if not told:
         told = [f"**{number(len(plan.outputs), 'output')}** to change"] if plan.outputs else []
-    mark = "⛔" if facts.refused else "⚠️" if plan.destroys else "✅"
     if not told:
         return f"## ✅ {name} — {what or 'no changes'}\n\nWhat is there matches the description."
-    lines = [f"## {mark} {name}{f' — {what}' if what else ''}", " · ".join([*told, *_asides(plan, facts)])]
+    mark, words = _judgement(plan, facts)
+    lines = [f"## {mark} {name} — {what or words}", " · ".join([*told, *_asides(plan, facts)])]
     if not plan.complete:
         lines.append("OpenTofu could not plan everything: after this apply, another plan is needed.")
     return "\n\n".join(lines)
+
+
+def _judgement(plan: Plan, facts: Facts) -> tuple[str, str]:
+    """Return what a reader must know first."""
+    if facts.refused:
+        return "⛔", "refused"
+    if plan.destroys:
+        return "⚠️", f"destroys {number(len(plan.destroys), 'object')}"
+    return "✅", "nothing is destroyed"
 
 
 def _asides(plan: Plan, facts: Facts) -> list[str]:
@@ -109,13 +118,18 @@ def verdict(facts: Facts, *, notes: bool = True) -> list[str]:
     return found
 
 
+_PHRASES = {"destroy": "destroyed", "replace": "destroyed and made anew", "forget": "no longer managed"}
+
+
 def _refusal(facts: Facts) -> str:
     many = len(facts.findings)
+    # Blocks are named first: nothing in the counts tells of them.
+    named = sorted(facts.findings, key=lambda finding: finding.what != "removes block")[:_NAMED]
     lines = [
         f"**Refused: {number(many, 'protected resource or block', 'protected resources and blocks')} would be lost.**",
         "",
     ]
-    lines += [f"- {code(cut(f.address, 300))} — {text(cut(f.detail, 200))}" for f in facts.findings[:_NAMED]]
+    lines += [f"- {code(cut(f.address, 300))} — {_PHRASES.get(f.what) or text(cut(f.detail, 200))}" for f in named]
     if many > _NAMED:
         lines.append(f"- and {many - _NAMED:,} more, marked 🔒 below")
     lines += [
@@ -126,11 +140,17 @@ def _refusal(facts: Facts) -> str:
     return "\n".join(lines)
 
 
-def policies(facts: Facts) -> list[Listing]:
-    """Return the results of the policies, failures first; none when there are no results."""
-    entries = [_result(result, facts) for result in sorted(facts.policy, key=lambda one: one.severity != "failure")]
-    title = f"### 📏 Policies ({len(entries):,})"
-    return [Listing(title, entries, 0, "policy results", share=0.3)] if entries else []
+def policies(facts: Facts) -> tuple[list[Listing], list[Listing]]:
+    """Return the policies that are broken, and the warnings of the others; each empty when there are none."""
+    found = []
+    for title, name, severity, importance in (
+        ("📏 Broken policies", "broken policies", "failure", 0),
+        ("📏 Warnings of policies", "warnings", "warning", 3),
+    ):
+        entries = [_result(result, facts) for result in facts.policy if result.severity == severity]
+        head = f"### {title} ({len(entries):,})"
+        found.append([Listing(head, entries, importance, name, share=0.3)] if entries else [])
+    return found[0], found[1]
 
 
 def _result(result: PolicyResult, facts: Facts) -> Entry:
@@ -168,18 +188,14 @@ def checks(found: Sequence[Check]) -> list[Listing]:
     return [Listing(f"### Checks ({len(entries):,})", entries, 0, "checks", share=0.3)] if entries else []
 
 
-def notice(facts: Facts, left_out: Sequence[str], *, unnamed: bool) -> str:
-    """Return what was left out, and where it can be read; loudly when not everything that is lost is named."""
-    where = f"[the run]({facts.run_url}) and its summary have more" if facts.run_url else "the run has more"
-    rest = f": {', '.join(left_out)}" if left_out else ""
-    body = (
-        f"This plan is larger than a comment{cut(rest, 300)}. {where[0].upper() + where[1:]}; "
-        f"`dogitops plan {facts.environment}` prints all of it at a terminal."
-    )
-    if unnamed:
-        lead = "**Not even the names of all that is destroyed or replaced fit here.** They are counted below.\n\n"
-        return alert("CAUTION", lead + body)
-    return alert("NOTE", body)
+def notice(facts: Facts, left_out: Sequence[str], loudly: str = "") -> str:
+    """Return what was left out, and where it can be read; ``loudly`` is Markdown to say before it, in red."""
+    told = "This plan is larger than a comment."
+    if left_out:
+        told += f" Left out: {cut(', '.join(left_out), 350)}."
+    where = f"The log of [the run]({facts.run_url}) has more; " if facts.run_url else ""
+    told += f" {where}`dogitops plan {facts.environment}` prints all of it at a terminal."
+    return alert("CAUTION", f"{loudly}\n\n{told}") if loudly else alert("NOTE", told)
 
 
 def footer(facts: Facts, *, empty: bool = False, applies: str = "") -> str:

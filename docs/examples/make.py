@@ -176,7 +176,8 @@ def large(many: int = 10_000) -> Document:
         values |= {"size": "s-1vcpu-2gb"} if kind == "droplet" else {}
         changes.append(
             change(
-                f'module.legacy["{REGIONS[n % 4]}"].digitalocean_{kind}.old["tenant-{n:04d}"]', ["delete"], values, None,
+                f'module.legacy["{REGIONS[n % 4]}"].digitalocean_{kind}.old["tenant-{n:04d}"]',
+                ["delete"], values, None,
                 action_reason=("delete_because_each_key", "delete_because_no_resource_config")[n % 2],
             )
         )  # fmt: skip
@@ -191,10 +192,10 @@ def large(many: int = 10_000) -> Document:
                 replace_paths=[["image"] if n % 3 else ["region"]], action_reason="replace_because_cannot_update",
             )
         )  # fmt: skip
-    for n in range(counts["alike"]):
-        changes.append(update(f'module.dns.digitalocean_record.app["app-{n}"]', record(0), ttl=300))
-    for n in range(counts["update"]):
-        changes.append(_updated(n))
+    changes += [
+        update(f'module.dns.digitalocean_record.app["app-{n}"]', record(0), ttl=300) for n in range(counts["alike"])
+    ]
+    changes += [_updated(n) for n in range(counts["update"])]
     for n in range(counts["text"]):
         lines = ["#cloud-config", "package_update: true", "packages:", "  - fail2ban", f"  - tool-{n}", "runcmd:"]
         lines += [f"  - [systemctl, enable, unit-{i}]" for i in range(12)]
