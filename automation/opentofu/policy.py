@@ -74,8 +74,13 @@ def check(
             )
     found = _waived([_placed(one, source) for one in raw], source, known)
     told = [_skipped(rule, found, folder, source) for rule in sorted(set(skip))]
-    results = [replace(one, message=redactor.text(one.message)) for one in found if one.rule not in skip]
+    results = [_clean(one, redactor) for one in found if one.rule not in skip]
     return (*sorted(_joined(results), key=_order), *told)
+
+
+def _clean(result: PolicyResult, redactor: Redactor) -> PolicyResult:
+    reason = None if result.waived is None else redactor.text(result.waived)
+    return replace(result, message=redactor.text(result.message), waived=reason)
 
 
 def _joined(results: list[PolicyResult]) -> Iterator[PolicyResult]:
@@ -175,7 +180,7 @@ def _waived(found: list[PolicyResult], source: Source, known: set[str]) -> list[
             results.append(result)
             continue
         used.add((result.file or "", waiver.line))
-        told = f"Allowed by a comment: {waiver.reason}. ({result.message})"
+        told = f"{result.message} A comment there allows it."
         results.append(replace(result, severity="warning", message=told, waived=waiver.reason))
     for file, waiver in source.waivers():
         if waiver.rule not in known:

@@ -298,7 +298,8 @@ def test_a_comment_above_a_block_allows_what_it_says(bad: Case) -> None:
     waived = [result for result in bad.check() if result.waived is not None]
     assert [(result.rule, result.severity, result.address) for result in waived] == [("cluster_ha", "warning", SILENT)]
     assert waived[0].waived == "it is for a day only"
-    assert waived[0].message.startswith("Allowed by a comment: it is for a day only. (The cluster does not set ha.")
+    assert waived[0].message.startswith("The cluster does not set ha. ")
+    assert waived[0].message.endswith(" A comment there allows it.")
     assert ("cluster_ha", "failure", "digitalocean_kubernetes_cluster.null") in bad.found()
 
 
