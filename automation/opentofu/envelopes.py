@@ -80,7 +80,7 @@ class Envelopes:
     def put(self, blob: bytes) -> Found:
         """Keep an envelope, in place of the earlier ones of its pull request and environment."""
         found = Found(PREFIX + _name(read_manifest(blob)), read_manifest(blob))
-        self._store.write(self._bucket, found.key, blob, new=True)
+        self._store.write(self._bucket, found.key, blob)  # the name is random: no condition is needed
         for earlier in _replaced(found, self.find(found.manifest.environment, found.manifest.pull_request)):
             self.remove(earlier)
         return found

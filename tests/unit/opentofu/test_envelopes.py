@@ -186,3 +186,12 @@ def test_a_large_envelope_is_not_loaded_to_be_found(s3: S3) -> None:
     store.find("local", 12)
     read = [headers for method, path, headers in s3.seen if method == "GET" and ".envelope" in path]
     assert [headers.get("Range") for headers in read] == [f"bytes=0-{envelope.LONGEST_HEAD - 1}"]
+
+
+@pytest.mark.parametrize("trouble", ["ignored", "unknown", "lost"])
+def test_envelopes_need_no_conditional_writes(s3: S3, trouble: str) -> None:
+    endpoint = f"http://127.0.0.1:{s3.server_address[1]}"
+    store = Envelopes(ObjectStore(endpoint, "us-east-1", Secret("access-key-9"), Secret("canary-value-9")), BUCKET)
+    s3.conditions, s3.lose_answers = (trouble, 0) if trouble != "lost" else ("honoured", 1)
+    found = store.put(sealed())
+    assert store.find("local", 12) == [found]
