@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from github.GitCommit import GitCommit
 from github.InputGitTreeElement import InputGitTreeElement
 
 from automation import wait
@@ -38,8 +39,12 @@ _PATIENCE = 30.0  # seconds; each round in which another was faster takes one re
 class _Tip:
     """Where a lock's reference is: its commit, and the lock in it (None: it was given back)."""
 
-    sha: str
+    commit: GitCommit
     lock: Lock | None
+
+    @property
+    def sha(self) -> str:
+        return self.commit.sha
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,8 @@ class RefLocks:
     def held(self) -> list[Lock]:
         """Return all locks that are held, by environment."""
         references = self.github.repo.get_git_matching_refs(f"{_PREFIX}/")
-        locks = (self._lock_in(reference.object.sha, reference.ref) for reference in references)
+        repo = self.github.repo
+        locks = (_lock_in(repo.get_git_commit(reference.object.sha), reference.ref) for reference in references)
         return sorted((lock for lock in locks if lock is not None), key=lambda lock: lock.environment)
 
     def _tip(self, environment: str) -> _Tip | None:
@@ -102,18 +108,8 @@ class RefLocks:
             sha = self.github.repo.get_git_ref(name).object.sha
         except problems.NotFound:
             return None
-        return _Tip(sha, self._lock_in(sha, name))
-
-    def _lock_in(self, sha: str, name: str) -> Lock | None:
-        message = self.github.repo.get_git_commit(sha).message
-        try:
-            raw = json.loads(message.rpartition(f"\n{_FENCE}\n")[2])
-            return _lock_of(raw["lock"]) if raw["lock"] is not None else None
-        except (ValueError, KeyError, TypeError) as error:
-            raise DogitopsError(
-                f"The lock at {name} cannot be read: commit {sha[:12]} is none of dogitops.",
-                hint=f"Find out who wrote it. 'git push origin :refs/{name.removeprefix('refs/')}' removes the lock.",
-            ) from error
+        commit = self.github.repo.get_git_commit(sha)
+        return _Tip(commit, _lock_in(commit, name))
 
     def _move(self, environment: str, tip: _Tip | None, title: str, lock: Lock | None) -> bool:
         """Put a new commit on top of ``tip``; return False where another was faster."""
@@ -142,11 +138,15 @@ class RefLocks:
     def _commit(self, message: str, tip: _Tip | None) -> str:
         repo = self.github.repo
         # Objects that nothing points to do no harm, so that these may be sent twice.
-        tree = self.github.insistently(
-            lambda: repo.create_git_tree([InputGitTreeElement("README", "100644", "blob", content=_README)]),
-            "a tree for a lock",
+        tree = (
+            tip.commit.tree
+            if tip is not None
+            else self.github.insistently(
+                lambda: repo.create_git_tree([InputGitTreeElement("README", "100644", "blob", content=_README)]),
+                "a tree for a lock",
+            )
         )
-        parents = [repo.get_git_commit(tip.sha)] if tip is not None else []
+        parents = [tip.commit] if tip is not None else []
         return self.github.insistently(
             lambda: repo.create_git_commit(message, tree, parents), "a commit for a lock"
         ).sha
@@ -162,6 +162,17 @@ def _reference(environment: str) -> str:
     if not _ENVIRONMENT.fullmatch(environment):
         raise ConfigurationError(f"{environment!r} is not the name of an environment.")
     return f"{_PREFIX}/{environment}"
+
+
+def _lock_in(commit: GitCommit, name: str) -> Lock | None:
+    try:
+        raw = json.loads(commit.message.rpartition(f"\n{_FENCE}\n")[2])
+        return _lock_of(raw["lock"]) if raw["lock"] is not None else None
+    except (ValueError, KeyError, TypeError) as error:
+        raise DogitopsError(
+            f"The lock at {name} cannot be read: commit {commit.sha[:12]} is none of dogitops.",
+            hint=f"Find out who wrote it. 'git push origin :refs/{name.removeprefix('refs/')}' removes the lock.",
+        ) from error
 
 
 def _who(holder: Holder) -> str:
