@@ -10,7 +10,7 @@ from types import FrameType
 import typer
 
 from automation import __version__, report
-from automation.cli import clusters, delivery, github, images, infrastructure, recovery, tools
+from automation.cli import clusters, delivery, images, infrastructure, pull_requests, recovery, simulate, tools
 from automation.errors import DogitopsError, Interrupted
 
 app = typer.Typer(
@@ -36,14 +36,15 @@ def _options(
 
 
 infrastructure.register(app)
+pull_requests.register(app)
 delivery.register(app)
-github.register(app)
 recovery.register(app)
 app.add_typer(clusters.app, name="cluster", rich_help_panel="Parts")
 app.add_typer(infrastructure.objectstore, name="objectstore", hidden=True)
 app.add_typer(delivery.gitops, name="gitops", rich_help_panel="Parts")
 app.add_typer(images.app, name="images", help="Images without a registry.", rich_help_panel="Machine")
 app.add_typer(tools.app, name="tools", help="The pinned tools.", rich_help_panel="Machine")
+app.add_typer(simulate.app, name="simulate", rich_help_panel="Machine")
 
 
 def main() -> None:

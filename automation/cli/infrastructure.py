@@ -43,7 +43,7 @@ def plan(
     """Show what would change, and save that plan; on a pull request, show it there."""
     if not environments and changed_since is None:
         raise typer.BadParameter("name an environment, or give --changed-since.", param_hint="ENVIRONMENTS")
-    from automation.cli.github import on_pull_request  # noqa: PLC0415
+    from automation.cli.pull_requests import on_pull_request  # noqa: PLC0415
     from automation.jobs import plans as job  # noqa: PLC0415
 
     names = job.chosen(environments or [], changed_since)

@@ -228,7 +228,7 @@ def _tell_failure(place: Place, error: DogitopsError) -> None:
 def _annotate(reviewed: Review) -> None:
     actions.annotate(
         actions.Annotation(
-            "error" if result.severity == "failure" else "warning",
+            "error" if result.severity == "failure" else "notice" if result.waived else "warning",
             result.message, title=result.rule, file=result.file, line=result.line,
         )
         for result in reviewed.policy

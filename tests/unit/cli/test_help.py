@@ -12,12 +12,13 @@ from typer.testing import CliRunner
 from automation.cli import app
 from tests.unit.cli.conftest import Place
 
-GROUPS = ("Infrastructure", "Delivery", "Recovery", "Parts", "Machine")
+GROUPS = ("Infrastructure", "Pull requests", "Delivery", "Recovery", "Parts", "Machine")
 COMMANDS = {
     *("plan", "apply", "destroy", "unlock"),
+    *("render", "changed", "answer", "release", "drift", "locks"),
     *("bootstrap", "status", "up", "down"),
     *("backup", "restore", "drill", "evidence"),
-    *("cluster", "gitops", "images", "tools"),
+    *("cluster", "gitops", "images", "tools", "simulate"),
 }
 
 
