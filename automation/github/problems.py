@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from automation.errors import DogitopsError
 from automation.secret import masked
 
+_A_YEAR = 365 * 24 * 3600.0  # seconds; no limit lasts longer, whatever a header says
 _LONGEST_ANSWER = 500  # characters of GitHub's own words that are shown
 
 
@@ -110,7 +111,7 @@ def no_answer(verb: str, url: str, why: str) -> Unavailable:
 
 def rate_limited(verb: str, url: str, status: int, seconds: float, *, primary: bool) -> RateLimited:
     """Return the error for a limit that would make us wait ``seconds``, which is longer than we do."""
-    reset = datetime.fromtimestamp(datetime.now(UTC).timestamp() + max(0.0, seconds), UTC)
+    reset = datetime.fromtimestamp(datetime.now(UTC).timestamp() + min(max(0.0, seconds), _A_YEAR), UTC)
     kind = "The hourly number of requests to GitHub is used up" if primary else "GitHub asks us to slow down"
     return RateLimited(
         f"{kind} ({verb} {_path(url)} was answered with {status}); it answers again at {reset:%Y-%m-%d %H:%M:%S} UTC.",

@@ -151,6 +151,21 @@ def test_a_secondary_limit_that_asks_for_too_long_is_an_error_with_the_time() ->
     assert 3500 < error.reset.timestamp() - time.time() < 3700
 
 
+@pytest.mark.parametrize(
+    "headers", [{"Retry-After": "9" * 30}, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "9" * 30}]
+)
+def test_a_time_out_of_all_reason_is_a_limit_too(headers: dict[str, str]) -> None:
+    limit = Answer(403, {"message": "API rate limit exceeded for installation ID 1."}, headers)
+    assert isinstance(fails([limit]), problems.RateLimited)
+
+
+@pytest.mark.parametrize("value", ["soon", "-5", "", "Sun, 99 Foo 2026"])
+def test_a_retry_after_that_is_nonsense_is_waited_out_as_if_it_was_not_there(value: str) -> None:
+    limit = Answer(429, {"message": "You have exceeded a secondary rate limit."}, {"Retry-After": value})
+    with serve([limit, Answer(body=PULL)]) as server:
+        assert github(server).pull_request(7).number == 7
+
+
 def test_a_limit_that_never_ends_is_an_error() -> None:
     limit = Answer(429, {"message": "You have exceeded a secondary rate limit."}, {"Retry-After": "0"})
     assert isinstance(fails([limit]), problems.RateLimited)
