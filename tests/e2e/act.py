@@ -208,6 +208,7 @@ class Act:
             "GITHUB_REF": ref,
             "SHA_REF": sha,  # what act reads GITHUB_SHA from
             "GITHUB_WORKFLOW_REF": f"{self.name}/{path}@{ref}",
+            "TTY_COMPATIBLE": "0",  # act gives steps a terminal, GitHub does not
             "E2E_ORIGIN": str(self.origin),
             "E2E_ARTIFACTS": str(self.artifacts),
             "DOGITOPS_CACHE": str(cache_folder()),

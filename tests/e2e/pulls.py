@@ -204,7 +204,12 @@ class Project:
 
     def envelopes(self) -> list[str]:
         """Return the keys of the sealed plans."""
-        return sorted(key for key in self.objects() if "lock" not in key)
+        return sorted(key for key in self.objects() if key.startswith("dogitops/envelopes/"))
+
+    def holder(self) -> int | None:
+        """Return the number of the pull request that holds the environment."""
+        lock = json.loads(self.objects().get(f"dogitops/locks/{ENVIRONMENT}.json", b"{}"))
+        return lock["holder"]["pull_request"] if lock.get("holder") else None
 
     def terminal(self, *arguments: str, **files: str) -> str:
         """Run dogitops in the clone where people work, on main, with ``files`` of the sandbox changed by hand."""
