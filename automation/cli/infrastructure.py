@@ -76,10 +76,10 @@ def apply(
         outputs = _apply_merged(site)
     else:
         outputs = job.apply(site, acknowledged=acknowledge)
-    report.table(f"Outputs of {environment}", ["output", "value"], [[k, str(v)] for k, v in outputs.items()])
+    report.table(f"Outputs of {environment}", ["output", "value"], [[name, value] for name, value in outputs.items()])
 
 
-def _apply_merged(site: Site) -> dict[str, object]:
+def _apply_merged(site: Site) -> dict[str, str]:
     from automation.errors import ConfigurationError  # noqa: PLC0415
     from automation.github import event  # noqa: PLC0415
     from automation.github.client import GitHub  # noqa: PLC0415

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from automation import report
 from automation.errors import DogitopsError, Refused
 from automation.jobs.review import Review, judged
 from automation.jobs.site import Site
-from automation.opentofu.runner import StateLocked, Tofu
+from automation.opentofu.runner import StateLocked
 
 
-def apply(site: Site, *, acknowledged: str = "") -> dict[str, Any]:
-    """Apply the saved plan of the environment and return the outputs that are not sensitive.
+def apply(site: Site, *, acknowledged: str = "") -> dict[str, str]:
+    """Apply the saved plan of the environment and return its outputs as printed.
 
     ``acknowledged`` is the digest of the plan (12 characters at least) for which the loss of protected resources is
     agreed to. Raises ConfigurationError where there is no saved plan, DogitopsError when it is not what was planned,
@@ -20,18 +18,18 @@ def apply(site: Site, *, acknowledged: str = "") -> dict[str, Any]:
     """
     saved = site.tofu.saved_plan(site.name)
     _guard(judged(site, site.tofu.show(saved.path)), acknowledged, site.name)
-    before = set(site.tofu.resources())
     with report.phase(f"Applying the saved plan to {site.name}"):
         try:
             site.tofu.apply(saved)
         except StateLocked:
             raise
         except DogitopsError as error:
+            told = f"\n{site.tofu.outcome.sentence()}" if site.tofu.outcome else ""
             raise DogitopsError(
-                f"{error.message}\nDone before the failure: {_done_since(before, site.tofu)}.",
+                f"{error.message}{told}",
                 hint=error.hint or f"Plan and apply again: 'dogitops plan {site.name}'.",
             ) from error
-    return site.tofu.outputs()
+    return site.outputs()
 
 
 def _guard(reviewed: Review, acknowledged: str, name: str) -> None:
@@ -45,12 +43,3 @@ def _guard(reviewed: Review, acknowledged: str, name: str) -> None:
 
 
 SHORT = 12  # characters of a digest that people write
-
-
-def _done_since(before: set[str], tofu: Tofu) -> str:
-    try:
-        after = set(tofu.resources())
-    except DogitopsError as error:
-        return f"not known, since the state can't be read ({error.message})"
-    told = [("made", sorted(after - before)), ("removed", sorted(before - after))]
-    return "; ".join(f"{word}: {', '.join(addresses)}" for word, addresses in told if addresses) or "nothing"

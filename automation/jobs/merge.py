@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from automation import report
 from automation.errors import DogitopsError, Refused
-from automation.github import comments
+from automation.github import comments, runs
 from automation.github.client import GitHub
 from automation.github.event import Event, PullRequest
 from automation.gitops import repository
@@ -21,7 +20,9 @@ from automation.opentofu.envelopes import Found
 from automation.opentofu.outcome import Outcome
 from automation.opentofu.runner import StateLocked
 
-APPLY_WORKFLOWS = (WORKFLOW, ".github/workflows/apply.yml", ".github/workflows/comment-commands.yml")
+# Who makes plans that may be applied: the pull request's own, and what was offered after its merge.
+MAKERS = (WORKFLOW, ".github/workflows/apply.yml", ".github/workflows/comment-commands.yml")
+EVENTS = ("pull_request", "push", "issue_comment")
 
 
 @dataclass
@@ -30,7 +31,7 @@ class Applied:
 
     digest: str
     outcome: Outcome | None = None
-    outputs: dict[str, Any] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)
     replanned: tuple[str, ...] = ()
 
 
@@ -121,23 +122,20 @@ def _find(place: Place, digest: str) -> Found:
 
 def _check_origin(place: Place, manifest: Manifest, head: str) -> None:
     """Raise Refused unless the plan was made by our own workflow, for this commit, and not for a fork."""
-    run = place.github.workflow_run(manifest.run_id)
-    wrong = []
-    if run.path.split("@")[0] not in APPLY_WORKFLOWS or manifest.workflow != run.path.split("@")[0]:
-        wrong.append(f"it was made by the workflow {run.path}")
-    if run.repository != place.event.run.repository or run.head_repository != place.event.run.repository:
-        wrong.append(f"its run belongs to {run.head_repository}")
-    if run.event != manifest.event:
-        wrong.append(f"its run was started by {run.event}, not by {manifest.event}")
-    if run.event == "pull_request" and run.head_sha != manifest.head_sha:
-        wrong.append(f"its run was for the commit {run.head_sha[:12]}")
-    if place.pull.from_fork:
-        wrong.append("the pull request comes from a fork")
-    if wrong:
+    if manifest.workflow not in MAKERS or manifest.event not in EVENTS or place.pull.from_fork:
         raise Refused(
-            f"The plan of {place.site.name} for #{place.pull.number} can't be trusted: {'; '.join(wrong)}.",
-            hint=f"Look at run {manifest.run_id} ({run.url}). Nothing was applied.",
+            f"The plan of {place.site.name} for #{place.pull.number} can't be trusted: it was made by "
+            f"{manifest.workflow} on {manifest.event}{' for a fork' if place.pull.from_fork else ''}.",
+            hint=f"Look at run {manifest.run_id}. Nothing was applied.",
         )
+    run = place.github.workflow_run(manifest.run_id)
+    runs.check_origin(
+        run,
+        repository=place.event.run.repository,
+        workflow=manifest.workflow,
+        head_sha=manifest.head_sha,
+        events=frozenset({manifest.event}),
+    )
     report.note(f"made by run {manifest.run_id} of {run.path} for {manifest.head_sha[:12]} (merged as {head[:12]})")
 
 
@@ -212,9 +210,10 @@ def _apply(place: Place, reviewed: Review, found: Found, replanned: tuple[str, .
         _offer_rest(place, reviewed)
         raise
     place.envelopes.remove(found)
-    done.outputs = site.tofu.outputs()
+    raw = site.tofu.outputs()
+    done.outputs = site.outputs()
     facts = place.facts(reviewed, expires=None, notes=replanned)
-    body = comment.apply_comment(reviewed.plan, facts, done.outcome, done.outputs, time.monotonic() - began)
+    body = comment.apply_comment(reviewed.plan, facts, done.outcome, raw, time.monotonic() - began)
     place.show(body, digest=reviewed.digest, kind="apply")
     for earlier in ("plan", "offer"):  # what was read, and what was offered since
         comments.collapse(place.github, place.pull.number, earlier, site.name)

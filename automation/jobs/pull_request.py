@@ -10,10 +10,11 @@ from pathlib import Path
 
 from automation import report
 from automation.errors import ConfigurationError, DogitopsError, Refused
-from automation.github import actions, commands, comments
+from automation.github import actions, commands, comments, runs
 from automation.github.client import GitHub
 from automation.github.event import Event, PullRequest
 from automation.github.locks import RefLocks
+from automation.github.problems import NotFound
 from automation.gitops import repository
 from automation.jobs.plan import plan
 from automation.jobs.review import Review, review
@@ -59,13 +60,32 @@ class Place:
         """Where envelopes wait: the state's bucket, or the folder that the workflow keeps as an artifact."""
         if self.site.environment.plans.kept_in == "bucket":
             return self.site.envelopes
-        folder = os.environ.get(_ARTIFACTS)
-        if not folder:
+        told = os.environ.get(_ARTIFACTS)
+        if not told:
             raise ConfigurationError(
                 f"{self.site.name} keeps its plans as artifacts, but the variable {_ARTIFACTS} is not set.",
-                hint="It names the folder that the workflow uploads; plan.yml sets it.",
+                hint="It names the folder that the workflow uploads; plan.yml and apply.yml set it.",
             )
-        return FolderEnvelopes(Path(folder))
+        folder = Path(told)
+        if self.event.run.event_name != "pull_request":
+            self._fetch(folder)
+        return FolderEnvelopes(folder)
+
+    def _fetch(self, folder: Path) -> None:
+        """Fetch what earlier runs kept as artifacts; our own comments name those runs."""
+        for kind in ("plan", "apply", "offer"):
+            found = comments.find(self.github, self.pull.number, kind, self.site.name)
+            written = comments.read(found.body) if found else None
+            if written is None or not written.header.run_id:
+                continue
+            header = written.header
+            try:
+                kept = runs.find(self.github, header.run_id, f"plan-{self.site.name}-{header.run_attempt}")
+            except NotFound:
+                continue
+            for name, content in runs.download(self.github, kept).items():
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                (folder / Path(name).name).write_bytes(content)
 
     def show(self, body: str, *, digest: str = "", kind: str = "plan") -> bool:
         """Write the environment's comment of ``kind``, and the step summary.

@@ -17,6 +17,7 @@ from automation.errors import ConfigurationError, did_you_mean
 from automation.gitops import repository
 from automation.gitops.secrets import SecretSpec
 from automation.kube import Kube
+from automation.opentofu.diff import printed
 from automation.opentofu.envelope import Key
 from automation.opentofu.envelopes import Envelopes
 from automation.opentofu.locks import BucketLocks
@@ -181,6 +182,11 @@ class Site:
         unprotect = [item for item in guards.unprotect if item in old.guards.unprotect]
         narrower = Guards(protect=tuple(protect), unprotect=tuple(unprotect))
         return narrower, tuple(rule for rule in skipped if rule in old.plans.skip_policies)
+
+    def outputs(self) -> dict[str, str]:
+        """Return the environment's outputs as printed, redacted."""
+        shown = self.redactor.tree(self.tofu.outputs())
+        return {name: printed(value) for name, value in shown.items()} if isinstance(shown, dict) else {}
 
     def read(self, document: dict[str, Any]) -> Plan:
         """Read the JSON document of a plan, redacted. Raises PlanUnreadable."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 
 from automation.errors import ConfigurationError, DogitopsError, Refused
@@ -51,36 +54,48 @@ def test_nothing_is_applied_that_was_not_planned(site: Site, tofu: FakeTofu) -> 
 
 def test_an_apply_returns_the_outputs(site: Site, tofu: FakeTofu) -> None:
     plan(site)
-    assert apply(site) == {"cluster": "dogitops-there"}
+    assert apply(site) == {"cluster": '"dogitops-there"'}
 
 
 def test_a_failed_apply_tells_what_it_did(site: Site, tofu: FakeTofu) -> None:
     plan(site)
-    tofu.resources("a.kept", "a.gone", after=("a.kept", "a.new"))
-    tofu.answer("apply", code=1, error="Error: no such luck\n")
+    lines = [
+        {"type": "planned_change", "change": {"resource": {"addr": "a.new"}, "action": "create"}},
+        {"type": "planned_change", "change": {"resource": {"addr": "a.next"}, "action": "create"}},
+        {"type": "apply_start", "hook": {"resource": {"addr": "a.new"}, "action": "create"}},
+        {"type": "apply_complete", "hook": {"resource": {"addr": "a.new"}, "action": "create", "elapsed_seconds": 1}},
+        {"type": "diagnostic", "diagnostic": {"severity": "error", "summary": "no such luck", "detail": ""}},
+    ]
+    tofu.answer("apply", "\n".join(map(json.dumps, lines)), code=1)
     with pytest.raises(DogitopsError, match="no such luck") as caught:
         apply(site)
-    assert "Done before the failure: made: a.new; removed: a.gone." in caught.value.message
+    assert "Done: a.new.\nNot started: a.next." in caught.value.message
     assert "dogitops plan there" in (caught.value.hint or "")
 
 
 def test_a_failed_apply_without_effect_says_so(site: Site, tofu: FakeTofu) -> None:
     plan(site)
-    tofu.resources("a.kept")
     tofu.answer("apply", code=1, error="Error: no such luck\n")
-    with pytest.raises(DogitopsError, match="Done before the failure: nothing"):
+    with pytest.raises(DogitopsError, match="Nothing was done"):
         apply(site)
 
 
-def test_a_failed_apply_with_an_unreadable_state_does_not_guess(site: Site, tofu: FakeTofu) -> None:
+def test_what_is_protected_is_lost_only_on_purpose(site: Site, tofu: FakeTofu) -> None:
+    tofu.answer("plan", code=2)
+    gone = change("digitalocean_volume.data", "delete")
+    tofu.answer("show", {"format_version": "1.2", "resource_changes": [gone]})
     plan(site)
-    tofu.resources("a.kept")
-    tofu.answer("apply", code=1, error="Error: no such luck\n")
-    script = tofu.folder / "tofu"
-    script.write_text(script.read_text().replace("[ -f state.after ]", "echo 1 >state.code; [ -f state.after ]"))
-    with pytest.raises(DogitopsError, match="no such luck") as caught:
+    with pytest.raises(Refused, match=r"destroy: digitalocean_volume\.data") as caught:
         apply(site)
-    assert "Done before the failure: not known, since the state can't be read" in caught.value.message
+    assert "apply" not in tofu.verbs
+    told = re.search(r"--acknowledge ([0-9a-f]{12})'", caught.value.hint or "")
+    assert told is not None
+    with pytest.raises(Refused):
+        apply(site, acknowledged="0" * 12)
+    with pytest.raises(Refused):
+        apply(site, acknowledged=told[1][:4])
+    apply(site, acknowledged=told[1])
+    assert "apply" in tofu.verbs
 
 
 def test_a_locked_state_is_told_as_it_is_and_the_plan_is_kept(site: Site, tofu: FakeTofu) -> None:
