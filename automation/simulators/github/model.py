@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import ConfigDict
+
+BASE64: ConfigDict = {"ser_json_bytes": "base64", "val_json_bytes": "base64"}  # bytes in a state's file
 
 
 @dataclass
@@ -200,6 +205,7 @@ class WorkflowRun:
 class Artifact:
     """A stored artifact; ``content`` is the zip archive."""
 
+    __pydantic_config__ = BASE64
     id: int
     name: str
     run_id: int
@@ -303,6 +309,7 @@ class Fault:
 class State:
     """All of it."""
 
+    __pydantic_config__ = BASE64
     next_id: int = 1000
     clock_offset: int = 0  # seconds that this GitHub's clock is ahead of ours
     contents_a_minute: int | None = None  # the secondary limit on what a token may make; None: no limit

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from automation.errors import ConfigurationError
 from automation.simulators.github.model import Repository, State, Token, User
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 _BOTS = {"github-actions[bot]": 41898282}  # its true id on github.com
 
@@ -28,9 +33,7 @@ class Store:
         """Write the state to its file if it changed: whole, or not at all."""
         if self.file is None:
             return
-        from pydantic import TypeAdapter  # noqa: PLC0415 - needed for a kept state only
-
-        written = TypeAdapter(State, config={"ser_json_bytes": "base64"}).dump_json(self.state, indent=1)
+        written = _adapter().dump_json(self.state, indent=1)
         if written == self._saved:
             return
         self.file.parent.mkdir(parents=True, exist_ok=True)
@@ -87,11 +90,18 @@ def seconds_of(time_: str) -> int:
     return int(datetime.fromisoformat(time_).timestamp())
 
 
+@functools.cache
+def _adapter() -> TypeAdapter[State]:
+    from pydantic import TypeAdapter  # noqa: PLC0415 - needed for a kept state only
+
+    return TypeAdapter(State)
+
+
 def _load(file: Path) -> State:
-    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415
+    from pydantic import ValidationError  # noqa: PLC0415
 
     try:
-        return TypeAdapter(State, config={"val_json_bytes": "base64"}).validate_json(file.read_bytes())
+        return _adapter().validate_json(file.read_bytes())
     except ValidationError as error:
         raise ConfigurationError(
             f"{file} is not a state of the GitHub simulator: {error.errors()[0]['msg']}.",

@@ -13,7 +13,7 @@ from tests.unit.simulators.hub import EVERYTHING, NAME, client
 
 @pytest.fixture
 def origin(tmp_path: Path) -> Path:
-    """A bare repository."""
+    """Make a bare repository."""
     path = tmp_path / "origin.git"
     process.run(["git", "init", "--quiet", "--bare", "--initial-branch=main", path])
     return path
@@ -21,7 +21,7 @@ def origin(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def quiet_hub(origin: Path) -> Iterator[GitHubSimulator]:
-    """A simulator with one repository; it may be asked what it doesn't know."""
+    """Serve one repository; the simulator may be asked what it doesn't know."""
     with GitHubSimulator() as hub:
         hub.add_repository(NAME, str(origin))
         hub.push(NAME, "main", {"README.md": "one\ntwo\n", "roots/a/main.tf": "a = 1\n"}, "First")
@@ -32,19 +32,19 @@ def quiet_hub(origin: Path) -> Iterator[GitHubSimulator]:
 
 @pytest.fixture
 def hub(quiet_hub: GitHubSimulator) -> Iterator[GitHubSimulator]:
-    """A simulator with one repository; asking what it doesn't know fails the test."""
+    """Serve one repository; asking what it doesn't know fails the test."""
     yield quiet_hub
     assert quiet_hub.unknown() == []
 
 
 @pytest.fixture
 def repo(hub: GitHubSimulator) -> Repository:
-    """The repository as a job with every permission sees it."""
+    """Return the repository as a job with every permission sees it."""
     return client(hub, hub.create_token(permissions=EVERYTHING)).get_repo(NAME)
 
 
 @pytest.fixture
 def number(hub: GitHubSimulator) -> int:
-    """The number of alice's open pull request."""
+    """Return the number of alice's open pull request."""
     hub.push(NAME, "change", {"roots/a/main.tf": "a = 2\n"}, "Raise a", login="alice")
     return hub.open_pull_request(NAME, "change", title="Raise a", body="because", login="alice")

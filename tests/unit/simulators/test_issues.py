@@ -63,8 +63,11 @@ def test_collapsing_a_comment(hub: GitHubSimulator, repo: Repository, number: in
     assert found["data"]["node"]["minimizedReason"] == "outdated"
     assert made.unminimize()
     assert [it["minimized"] for it in hub.comments(NAME, number)] == [None]
-    text = 'mutation { minimizeComment(input: {subjectId: "%s", classifier: RESOLVED}) { minimizedComment { isMinimized } } }'
-    repo._requester.graphql_query(text % made.node_id, {})
+    fields = "minimizedComment { isMinimized }"
+    text = (
+        f'mutation {{ minimizeComment(input: {{subjectId: "{made.node_id}", classifier: RESOLVED}}) {{ {fields} }} }}'
+    )
+    repo._requester.graphql_query(text, {})
     assert [it["minimized"] for it in hub.comments(NAME, number)] == ["RESOLVED"]
 
 

@@ -128,12 +128,16 @@ def test_the_test_merge_follows_the_base(hub: GitHubSimulator, repo: Repository,
 
 
 @pytest.mark.parametrize(
-    ("method", "parents", "subject"),
-    [("merge", 2, "Merge pull request #1 from acme/change"), ("squash", 1, "Raise a (#1)"), ("rebase", 1, "Raise a")],
+    ("method", "expected"),
+    [
+        ("merge", (2, "Merge pull request #1 from acme/change")),
+        ("squash", (1, "Raise a (#1)")),
+        ("rebase", (1, "Raise a")),
+    ],
 )
-def test_merging(
-    hub: GitHubSimulator, repo: Repository, number: int, origin: Path, method: str, parents: int, subject: str
-) -> None:
+def test_merging(hub: GitHubSimulator, number: int, origin: Path, method: str, expected: tuple[int, str]) -> None:
+    parents, subject = expected
+    repo = client(hub, hub.create_token(permissions=EVERYTHING)).get_repo(NAME)
     other = hub.push(NAME, "main", {"other.txt": "x\n"})
     pull = repo.get_pull(number)
     done = pull.merge(merge_method=method, sha=pull.head.sha)
