@@ -167,7 +167,7 @@ class Act:
 
     @property
     def artifacts(self) -> Path:
-        """Where uploaded artifacts lie, one folder for each name."""
+        """Where uploaded artifacts lie, in a folder for each run and in it one for each name."""
         return self.folder / "artifacts"
 
     def workflow(self, path: str, sha: str) -> str:

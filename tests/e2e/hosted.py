@@ -8,7 +8,10 @@ that GitHub would give it: a fork's pull request a token that only reads, and no
 from __future__ import annotations
 
 import fnmatch
+import io
+import shutil
 import subprocess
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -134,6 +137,9 @@ class Hosted:
     def finish(self, ran: Ran) -> Ran:
         """Wait for the end of a run."""
         self.hub.finish_run(self.name, ran.number, ran.running.wait().conclusion)
+        for folder in sorted((self.act.artifacts / str(ran.number)).glob("*")):
+            self.hub.upload_artifact(self.name, ran.number, folder.name, _zip(folder))
+            shutil.rmtree(folder)
         return ran
 
     def kill(self, ran: Ran) -> Ran:
@@ -163,6 +169,14 @@ class Hosted:
             if payload.get("workflow", path) == path and starts(yaml.safe_load(text), event):
                 found.append(Call(event, path, text, sha, ref))
         return found
+
+
+def _zip(folder: Path) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for file in sorted(folder.rglob("*")):
+            archive.write(file, file.relative_to(folder))
+    return packed.getvalue()
 
 
 def starts(workflow: dict[Any, Any], event: Event) -> bool:

@@ -149,6 +149,14 @@ class Project:
         """Push another configuration of the sandbox to a branch."""
         return self.hosted.hub.push(NAME, branch, {f"{FOLDER}/main.tf": text}, message, login="ada")
 
+    def settle(self, old: str, new: str) -> None:
+        """Replace a text of environment.yaml on main; nothing is planned or applied for it."""
+        file = f"{FOLDER}/environment.yaml"
+        text = git(self.hosted.origin, "show", f"main:{file}")
+        assert old in text
+        self.hosted.hub.push(NAME, "main", {file: f"{text.replace(old, new)}\n"}, "Settle", login="ada")
+        self.hosted.called()
+
     def propose(self, branch: str, text: str, title: str = "A change") -> int:
         """Open a pull request that gives the sandbox another configuration."""
         self.push(branch, text, title)
@@ -242,9 +250,6 @@ class Project:
             )
         for key, content in self.objects().items():
             places[f"object {key}"] = content.decode("latin-1")
-        for file in self.hosted.act.artifacts.rglob("*"):
-            if file.is_file():
-                places[f"artifact {file.name}"] = file.read_bytes().decode("latin-1")
         return [
             f"{what} in {place}" for place, text in places.items() for what, value in values.items() if value in text
         ]

@@ -16,6 +16,7 @@ from tests.e2e.pulls import NAME, Project, make_project, make_tree, served_store
 
 pytestmark = pytest.mark.e2e
 
+_DATABASE = re.compile(r'resource "terraform_data" "database" \{.*?\n\}\n', re.DOTALL)
 PLAN, APPLY = ".github/workflows/plan.yml", ".github/workflows/apply.yml"
 
 
@@ -87,16 +88,37 @@ def test_a_change_is_planned_read_and_applied(project: Project) -> None:
     assert [header["kind"] for header, _ in project.shown(number)] == ["apply"], "the plan's comment must be collapsed"
 
 
+def test_a_plan_can_be_kept_as_an_artifact(project: Project) -> None:
+    project.settle("plans: {", "plans: {kept_in: artifact, ")
+    number = project.propose("greet", _DATABASE.sub("", project.main.replace('"hello"', '"good morning"')))
+    assert project.one().exit_code("plan", environment="sandbox") == 3
+    digest = project.plan_comment(number)[0]["digest"][:12]
+    assert project.envelopes() == []
+    (kept,) = project.hosted.hub.world.repository(NAME).artifacts
+    assert kept.name == "plan-sandbox-1"
+    project.comment(number, f"/dogitops acknowledge sandbox {digest}", "grace")
+    outcome = project.one()
+    assert outcome.code == 0, outcome.told
+    project.hosted.hub.merge(NAME, number, login="ada")
+    outcome = project.one()
+    assert outcome.code == 0, outcome.told
+    assert project.inputs()["greeting"] == "good morning"
+    assert project.apply_comment(number)[0]["digest"].startswith(digest)
+
+
 def test_one_pull_request_at_a_time(project: Project) -> None:
     hosted = project.hosted
-    first = project.propose("one", project.main.replace('"hello"', '"one"'))
-    second = project.propose("two", project.main.replace('"hello"', '"two"'))
-    ran = project.hosted.deliver()
-    assert [one.outcome.exit_code("plan", environment="sandbox") for one in ran] == [0, 3]
-    assert project.status(second) == "failure"
+    numbers = [project.propose(name, project.main.replace('"hello"', f'"{name}"')) for name in ("one", "two")]
+    both = [hosted.start(call) for call in hosted.called()]  # at the same time
+    codes = [hosted.finish(ran).outcome.exit_code("plan", environment="sandbox") for ran in both]
+    assert sorted(codes) == [0, 3], [ran.outcome.told for ran in both]
+    first, second = numbers if codes == [0, 3] else reversed(numbers)
+    waiting = both[codes.index(3)]
+    assert (project.status(first), project.status(second)) == ("success", "failure")
+    assert project.holder() == first
     _, body = project.plan_comment(second)
     assert re.search(rf"infrastructure\W*(&#35;)?\W*{first}\b", body), body
-    assert "two" not in json.dumps(project.inputs())
+    assert len(project.envelopes()) == 1
 
     hosted.hub.set_state(NAME, first, "closed", login="ada")
     outcome = project.one()
@@ -104,16 +126,16 @@ def test_one_pull_request_at_a_time(project: Project) -> None:
     assert outcome.job("release", environment="sandbox") == "success"
     assert project.holder() is None
     assert project.envelopes() == []
-    done = hosted.again(ran[1]).outcome
+    done = hosted.again(waiting).outcome
     assert done.code == 0, done.told
     assert project.status(second) == "success"
-    assert "two" in project.plan_comment(second)[1]
+    assert project.holder() == second
+    assert "to change" in project.plan_comment(second)[1]
 
 
 def test_what_is_protected_is_destroyed_only_when_a_maintainer_says_so(project: Project) -> None:
     hosted = project.hosted
-    text = re.sub(r'resource "terraform_data" "database" \{.*?\n\}\n', "", project.main, flags=re.DOTALL)
-    number = project.propose("drop", text, "Drop the database")
+    number = project.propose("drop", _DATABASE.sub("", project.main), "Drop the database")
     outcome = project.one()
     assert outcome.exit_code("plan", environment="sandbox") == 3
     assert project.status(number) == "failure"
@@ -263,6 +285,47 @@ resource "terraform_data" "slow" {{
     assert project.inputs()["slow"] == "slow"
     assert project.holder() is None
     assert project.envelopes() == []
+
+
+def test_an_apply_that_fails_half_way_tells_what_was_done_and_offers_the_rest(project: Project, tmp_path: Path) -> None:
+    hosted = project.hosted
+    ready = tmp_path / "ready"
+    failing = f"""
+resource "terraform_data" "failing" {{
+  input      = "late"
+  depends_on = [terraform_data.greeting]
+
+  provisioner "local-exec" {{
+    command = "test -e '{ready}'"
+  }}
+}}
+
+resource "terraform_data" "last" {{
+  input      = "last"
+  depends_on = [terraform_data.failing]
+}}
+"""
+    number = project.propose("fail", project.main.replace('"hello"', '"good morning"') + failing)
+    assert project.one().code == 0
+    hosted.hub.merge(NAME, number, login="ada")
+    outcome = project.one()
+    assert outcome.exit_code("apply", environment="sandbox") == 1, outcome.told
+    assert project.inputs()["greeting"] == "good morning"
+    assert "last" not in project.inputs()
+    _, body = project.apply_comment(number)
+    for address in ("terraform_data.greeting", "terraform_data.failing", "terraform_data.last"):
+        assert address in body
+    assert project.status(number) == "failure"
+    ((offered, rest),) = [one for one in project.shown(number) if one[0]["kind"] == "offer"]
+    assert "terraform_data.last" in rest
+
+    ready.touch()
+    project.comment(number, f"/dogitops apply sandbox {offered['digest'][:12]}", "grace")
+    outcome = project.one()
+    assert outcome.code == 0, outcome.told
+    assert project.inputs()["last"] == "last"
+    assert project.envelopes() == []
+    assert project.holder() is None
 
 
 def test_a_sealed_plan_that_was_tampered_with_is_refused(project: Project) -> None:
