@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Final
@@ -45,16 +46,12 @@ _SWITCHES = frozenset(
 _DIGEST = re.compile("hash|sha1|sha256|sha384|sha512|md5|checksum|digest|fingerprint|etag|thumbprint|publickey|cacert")
 _CAMEL = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+|[0-9]+")
 
-_PRIVATE_PEM = re.compile(
-    r"-----BEGIN (?:[A-Z0-9 ]{0,30})PRIVATE KEY(?: BLOCK)?-----(?:(?!-----END).)*(?:-----END [A-Z0-9 ]{1,60}-----)?",
-    re.DOTALL,
-)
+_PEM_BEGIN = re.compile(r"-----BEGIN ([A-Z0-9 ]{1,60})-----")
+_PEM_END = re.compile(r"-----END [A-Z0-9 ]{1,60}-----")
 _PUBLIC_TEXT = re.compile(
-    r"-----BEGIN (?![A-Z0-9 ]*PRIVATE)[A-Z0-9 ]{1,40}-----(?:(?!-----END).)*-----END [A-Z0-9 ]{1,60}-----"
-    r"|\b(?:ssh-[a-z0-9-]{3,12}|ecdsa-sha2-[a-z0-9-]{3,20}|sk-[a-z0-9@.-]{5,40}) [A-Za-z0-9+/]{20,}={0,3}"
+    r"\b(?:ssh-[a-z0-9-]{3,12}|ecdsa-sha2-[a-z0-9-]{3,20}|sk-[a-z0-9@.-]{5,40}) [A-Za-z0-9+/]{20,}={0,3}"
     r"|\b(?:sha(?:1|256|384|512)[-:]|SHA256:|h1:|zh:|MD5:|md5:)[A-Za-z0-9+/=_-]{16,}"
-    r"|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}",
-    re.DOTALL,
+    r"|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
 )
 _URL_CREDENTIALS = re.compile(
     r"://[^\s/?#:@\"'<>\\]{0,256}:(?P<a>[^\s/?#\"'<>\\]{1,512})@"
@@ -87,7 +84,7 @@ _TOKEN = re.compile(
     r")|\$(?:2[abxy]|[156]|argon2id?|y)\$[A-Za-z0-9./$=,+-]{16,}"
 )
 _ASSIGNED = re.compile(
-    r"(?P<name>[A-Za-z_][\w.-]{1,80})\\*[\"']?(?P<sep>\s{0,3}(?:=>|:=|=|:)\s{0,3})"
+    r"(?<![\w.-])(?P<name>[\w.-]++)\\*[\"']?(?P<sep>\s{0,3}(?:=>|:=|=|:)\s{0,3})"
     r"(?P<value>\\*\"[^\"\n]*\"?|'[^'\n]*'?|\|[-+]?\n(?:[ \t]+[^\n]*\n?)+|[^\s,;&\"'\\][^\s,;&\"'\\]*)"
 )
 _FLAG = re.compile(r"--(?P<name>[A-Za-z][\w-]{1,60})[ =]\s{0,3}(?P<value>\"[^\"\n]*\"|'[^'\n]*'|[^\s\"'-][^\s\"']*)")
@@ -135,7 +132,7 @@ def spans(text: str, dirty: Callable[[str], bool], *, digest: bool = False) -> I
     if "=" in text or ":" in text or "--" in text:
         yield from _assigned(text)
     if "----" in text:
-        yield from (match.span() for match in _PRIVATE_PEM.finditer(text))
+        yield from (span for span, private in _pem_blocks(text) if private)
     if len(text) >= _LEAST_AUTHORIZATION and _AUTHORIZATION.search(text):
         yield from _groups(_AUTHORIZATION, text, "ab")
     if _LONG_RUN.search(text):
@@ -202,9 +199,13 @@ def _end_of_yaml_value(text: str, start: int, end: int) -> int:
 def _runs(text: str, dirty: Callable[[str], bool], digest: bool) -> Iterator[Span]:
     yield from (match.span() for match in _TOKEN.finditer(text))
     public = [match.span() for match in _PUBLIC_TEXT.finditer(text)]
+    if "----" in text:
+        public = sorted(public + [span for span, private in _pem_blocks(text) if not private])
+    starts = [start for start, _ in public]
     for match in _BASE64_RUN.finditer(text):
         start, end = match.span()
-        if any(first <= start and end <= last for first, last in public):
+        place = bisect_right(starts, start) - 1
+        if place >= 0 and end <= public[place][1]:
             continue
         decoded = _decoded(match[0])
         if decoded is not None:
@@ -212,6 +213,17 @@ def _runs(text: str, dirty: Callable[[str], bool], digest: bool) -> Iterator[Spa
                 yield start, end
         elif not digest and looks_random(match[0]):
             yield start, end
+
+
+def _pem_blocks(text: str) -> Iterator[tuple[Span, bool]]:
+    """Yield PEM blocks and whether they are private; one without an end goes on to the next one, or to the end."""
+    begins = list(_PEM_BEGIN.finditer(text))
+    for number, begin in enumerate(begins):
+        limit = begins[number + 1].start() if number + 1 < len(begins) else len(text)
+        end = _PEM_END.search(text, begin.end(), limit)
+        private = "PRIVATE" in begin[1]
+        if end or private:
+            yield (begin.start(), end.end() if end else limit), private
 
 
 def _decoded(run: str) -> str | None:
@@ -244,7 +256,7 @@ def looks_random(run: str) -> bool:
         return False
     segments = _SEGMENT.findall(run)
     letters = "".join(segments)
-    if len(letters) < _SEGMENT_LENGTH * len(segments) or letters.isdigit():
+    if not letters or letters.isdigit() or len(letters) < _SEGMENT_LENGTH * len(segments):
         return False
     chunk = len(letters) / sum(len(_CHUNK.findall(segment)) for segment in segments)
     digits = any(map(str.isdigit, letters))

@@ -50,7 +50,9 @@ NAMES = (
     "Authorization", "api-key", "AWS_SECRET_ACCESS_KEY", "credentials", "secret_id", ".dockerconfigjson", "pwd",
 )  # fmt: skip
 
-plain = st.sampled_from(["fra1", "10.0.0.0/8", "a name", "", "line\nline\n", "8.5", '{"a": 1}', "é", "\x1b[31m"]) | st.text(max_size=8)
+plain = st.sampled_from(
+    ["fra1", "10.0.0.0/8", "a name", "", "line\nline\n", "8.5", '{"a": 1}', "é", "\x1b[31m"]
+) | st.text(max_size=8)
 scalars = st.none() | st.booleans() | st.integers(-5, 10**6) | st.floats(allow_nan=False, allow_infinity=False)
 
 
@@ -89,7 +91,11 @@ def carried(token: str) -> st.SearchStrategy[str]:
 
 
 planted = st.one_of(
-    encoded(KNOWN), encoded(LINES.splitlines()[0]), encoded("second-c4nary-line"), *map(carried, TOKENS), st.sampled_from(MARKED)
+    encoded(KNOWN),
+    encoded(LINES.splitlines()[0]),
+    encoded("second-c4nary-line"),
+    *map(carried, TOKENS),
+    st.sampled_from(MARKED),
 )
 words = plain | planted
 keys = st.sampled_from(["a", "name", "value", "rule", "tags", "é ü"]) | planted
@@ -170,7 +176,12 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
             # All that is marked somewhere must not show elsewhere either.
             "every": every,
             **{
-                name: {"actions": ["update"], "before": None, "after": "c4nary" if name in NAMES else value, "after_sensitive": marks}
+                name: {
+                    "actions": ["update"],
+                    "before": None,
+                    "after": "c4nary" if name in NAMES else value,
+                    "after_sensitive": marks,
+                }
                 for name, (value, marks) in outputs.items()
             },
         },
