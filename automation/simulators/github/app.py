@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import fnmatch
+import functools
 import hashlib
 import json
 import secrets
 import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from automation.simulators.github.driver import Driver
 
 API_VERSIONS = ("2022-11-28", "2026-03-10")
+_AT_ONCE = 32  # requests; those that a fault makes slow keep no other waiting
 _PREFIX = "/api/v3"
 _FREE = {"/rate_limit"}  # requests that cost nothing
 _UNICORN = b"<html><head><title>Unicorn!</title></head><body><p>We couldn't respond to your request in time.</p></body>"
@@ -48,6 +51,7 @@ class App:
         self.driver = driver
         self.world = driver.world
         self.closing = threading.Event()
+        self._workers = ThreadPoolExecutor(_AT_ONCE, "github-simulator")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -64,9 +68,9 @@ class App:
             f"{scope['scheme']}://{request.headers.get('host', '')}",
         )
         query = dict(request.query_params)
-        outcome = await asyncio.to_thread(
-            self.serve, scope["method"], path, query, headers=request.headers, content=content, host=host
-        )
+        serve = functools.partial(self.serve, scope["method"], path, query)
+        serve = functools.partial(serve, headers=request.headers, content=content, host=host)
+        outcome = await asyncio.get_running_loop().run_in_executor(self._workers, serve)
         transport = scope.get("extensions", {}).get("dogitops.transport")
         if outcome.cut:
             transport.abort()

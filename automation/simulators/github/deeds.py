@@ -21,14 +21,20 @@ def follow(world: World, repository: Repository) -> None:
     if not waiting:
         return
     git = world.git(repository)
+    heads: dict[str, dict[str, str]] = {}  # of each repository, read once: this runs before many requests
     for issue in waiting:
         pull = pull_requests.part(issue)
-        head, base = pull_requests.head_now(world, pull), git.branch(pull.base_ref)
+        for name in (repository.full_name, pull.head_repository):
+            known = world.store.repository(name or "")
+            if name is not None and name not in heads:
+                heads[name] = world.git(known).heads() if known is not None else {}
+        head = heads.get(pull.head_repository or "", {}).get(pull.head_ref)
+        base = heads[repository.full_name].get(pull.base_ref)
         if head is None or base is None:
             _close(world, repository, issue, login=issue.login, token=None)
         elif head != pull.head_sha:
             _synchronize(world, repository, issue, head, login=issue.login, token=None)
-        elif base != _merged_onto(world, repository, pull):
+        elif base != pull.tested_base:
             if git.is_ancestor(pull.head_sha, base):
                 _mark_merged(world, repository, issue, base, login=repository.owner, token=None)
             else:
@@ -267,13 +273,6 @@ def _mark_merged(
     pull.merged_at = world.store.now()
     world.git(repository).delete_ref(f"refs/pull/{issue.number}/merge")
     _close(world, repository, issue, login=login, token=token)
-
-
-def _merged_onto(world: World, repository: Repository, pull: Pull) -> str | None:
-    """Return the base that the test merge was made on, or that is known not to merge."""
-    if pull.merge_commit_sha is None:
-        return pull.base_sha
-    return world.git(repository).commit(pull.merge_commit_sha).parents[0]
 
 
 def _head(world: World, repository: Repository, head: str) -> tuple[Repository | None, str]:

@@ -26,10 +26,11 @@ class FileChange:
 
 def files(git: Git, old: str, new: str) -> list[FileChange]:
     """Return what differs between two trees or commits."""
-    raw = git.run("diff", "-M", "--raw", "--no-abbrev", "-z", old, new).stdout.split("\0")
-    patches = _patches(git.run("diff", "-M", "--no-color", "--no-ext-diff", "--full-index", old, new).stdout)
+    told = git.run("diff", "-M", "--patch-with-raw", "--no-abbrev", "--full-index", "--no-color", "-z", old, new).stdout
+    raw, _, text = told.partition("\0\0")
+    patches = iter(_patches(text))
     changes: list[FileChange] = []
-    words = iter(raw)
+    words = iter(raw.split("\0"))
     for word in words:
         if not word.startswith(":"):
             continue
@@ -38,8 +39,8 @@ def files(git: Git, old: str, new: str) -> list[FileChange]:
         previous = None
         if letter[0] in "RC":
             previous, path = path, next(words)
-        text = patches[len(changes)] if len(changes) < len(patches) else ""
-        hunks = text[text.index("\n@@") + 1 :] if "\n@@" in text else ""
+        sections = [next(patches, "") for _ in range(2 if letter == "T" else 1)]  # a file that becomes a link has two
+        hunks = "\n".join(text[text.index("\n@@") + 1 :] for text in sections if "\n@@" in text)
         lines = hunks.split("\n")  # not splitlines: a form feed ends no line
         changes.append(
             FileChange(

@@ -102,18 +102,25 @@ class Git:
 
     def refs(self, prefix: str = "refs/") -> dict[str, tuple[str, str]]:
         """Return name to (sha, type of object) of the refs that start with ``prefix``, sorted."""
-        listed = self.run("for-each-ref", "--format=%(refname) %(objectname) %(objecttype)").stdout
+        within = prefix.rpartition("/")[0]  # git matches whole folders
+        listed = self.run("for-each-ref", "--format=%(refname) %(objectname) %(objecttype)", within).stdout
         words = (line.split(" ") for line in listed.splitlines())
         return {name: (sha, kind) for name, sha, kind in words if name.startswith(prefix)}
 
     def ref(self, name: str) -> str | None:
         """Return what the ref points at, None when there is none."""
-        found = self.run("rev-parse", "--verify", "--quiet", "--end-of-options", name, check=False)
-        return found.stdout.strip() if found.returncode == 0 and name.startswith("refs/") else None
+        if not name.startswith("refs/"):
+            return None
+        found = self.run("show-ref", "--verify", "--hash", "--", name, check=False)  # it reads no "main~1"
+        return found.stdout.strip() if found.returncode == 0 else None
 
     def branch(self, name: str) -> str | None:
         """Return the commit at the head of a branch."""
         return self.ref(f"refs/heads/{name}")
+
+    def heads(self) -> dict[str, str]:
+        """Return the branches: name to commit."""
+        return {name.removeprefix("refs/heads/"): sha for name, (sha, _) in self.refs("refs/heads/").items()}
 
     def head_branch(self) -> str:
         """Return the branch that HEAD names."""
@@ -153,6 +160,8 @@ class Git:
 
     def resolve(self, name: str) -> str | None:
         """Return the commit that a branch, a tag, a ref or a (shortened) sha names."""
+        if not _is_plain(name):
+            return None
         tries = [name] if name.startswith("refs/") else [f"refs/heads/{name}", f"refs/tags/{name}", f"refs/{name}"]
         if name == "HEAD" or (len(name) >= 4 and set(name) <= set("0123456789abcdef")):  # noqa: PLR2004 - as git does
             tries.append(name)
@@ -279,6 +288,11 @@ def _commit(text: str) -> Commit:
     sha, tree, parents, name, email, at, c_name, c_email, c_at, message = text.split("\0", 9)
     author, committer = Person(name, email, int(at)), Person(c_name, c_email, int(c_at))
     return Commit(sha, tree, tuple(parents.split()), author, committer, message.rstrip("\n"))
+
+
+def _is_plain(name: str) -> bool:
+    """Whether it is a name, and no expression such as ``main~1`` that git would read as one."""
+    return bool(name) and not set(name) & set("~^:?*[\\ {\n\0") and ".." not in name
 
 
 def _is_sha(text: str) -> bool:

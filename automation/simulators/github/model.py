@@ -105,6 +105,7 @@ class Pull:
     merged_by: str | None = None
     merge_commit_sha: str | None = None
     mergeable: bool | None = None
+    tested_base: str | None = None  # the base that the test merge was made on
     maintainer_can_modify: bool = False
     requested_reviewers: list[str] = field(default_factory=list)
     reviews: list[Review] = field(default_factory=list)

@@ -64,7 +64,7 @@ def test_merge(git: Git, number: int, pull: Pull, seconds: int) -> None:
     """Merge head into base by way of trial: refs/pull/N/merge is what workflows check out."""
     base = git.branch(pull.base_ref) or pull.base_sha
     tree = git.merged_tree(base, pull.head_sha)
-    pull.mergeable = tree is not None
+    pull.mergeable, pull.tested_base = tree is not None, base
     if tree is None:
         pull.merge_commit_sha = None
         git.delete_ref(f"refs/pull/{number}/merge")

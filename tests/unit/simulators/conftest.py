@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,12 +12,21 @@ from automation.simulators.github import GitHubSimulator
 from tests.unit.simulators.hub import EVERYTHING, NAME, client
 
 
-@pytest.fixture
-def origin(tmp_path: Path) -> Path:
-    """Make a bare repository."""
-    path = tmp_path / "origin.git"
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a bare repository with a first commit on main; it is only copied."""
+    path = tmp_path_factory.mktemp("template") / "origin.git"
     process.run(["git", "init", "--quiet", "--bare", "--initial-branch=main", path])
+    hub = GitHubSimulator()  # it need not listen for this
+    hub.add_repository(NAME, str(path))
+    hub.push(NAME, "main", {"README.md": "one\ntwo\n", "roots/a/main.tf": "a = 1\n"}, "First")
     return path
+
+
+@pytest.fixture
+def origin(template: Path, tmp_path: Path) -> Path:
+    """Copy the bare repository with a first commit on main."""
+    return Path(shutil.copytree(template, tmp_path / "origin.git"))
 
 
 @pytest.fixture
@@ -24,7 +34,6 @@ def quiet_hub(origin: Path) -> Iterator[GitHubSimulator]:
     """Serve one repository; the simulator may be asked what it doesn't know."""
     with GitHubSimulator() as hub:
         hub.add_repository(NAME, str(origin))
-        hub.push(NAME, "main", {"README.md": "one\ntwo\n", "roots/a/main.tf": "a = 1\n"}, "First")
         hub.set_role(NAME, "alice", "maintain")
         hub.set_role(NAME, "bob", "read")
         yield hub

@@ -210,3 +210,22 @@ def test_a_branch_moved_by_ref_is_a_push(hub: GitHubSimulator, repo: Repository)
     )
     repo.get_git_ref("heads/other").delete()
     assert hub.event(NAME, "push")["deleted"] is True
+
+
+def test_names_are_names_and_no_expressions(hub: GitHubSimulator, repo: Repository) -> None:
+    hub.push(NAME, "main", {"b.txt": "b\n"})
+    for name in ("main~1", "main^", "main@{0}", "main..main", "--output=x", ":README.md"):
+        with pytest.raises(github.GithubException):
+            repo.get_commit(name)
+        with pytest.raises(github.GithubException):
+            repo.get_branch(name)
+
+
+def test_a_file_that_becomes_a_link(hub: GitHubSimulator, repo: Repository) -> None:
+    head = repo.get_branch("main").commit.sha
+    link = InputGitTreeElement("README.md", "120000", "blob", content="roots/a/main.tf")
+    after = InputGitTreeElement("z.txt", "100644", "blob", content="z\n")
+    tree = repo.create_git_tree([link, after], repo.get_git_tree("main"))
+    commit = repo.create_git_commit("Link", tree, [repo.get_git_commit(head)])
+    files = {file.filename: (file.status, file.additions, file.deletions) for file in repo.get_commit(commit.sha).files}
+    assert files == {"README.md": ("changed", 1, 2), "z.txt": ("added", 1, 0)}

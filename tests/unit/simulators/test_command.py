@@ -44,18 +44,6 @@ def started(*words: str | Path) -> Iterator[tuple[subprocess.Popen[str], str, st
             child.kill()
 
 
-@pytest.fixture
-def filled(origin: Path, tmp_path: Path) -> Path:
-    """Fill the bare repository with a commit on main."""
-    work = tmp_path / "work"
-    process.run(["git", "clone", "--quiet", origin, work])
-    (work / "a.txt").write_text("1\n")
-    process.run(["git", "-C", work, "add", "."])
-    process.run(["git", "-C", work, "-c", "user.name=A", "-c", "user.email=a@b.c", "commit", "--quiet", "-m", "First"])
-    process.run(["git", "-C", work, "push", "--quiet", "origin", "HEAD:main"])
-    return origin
-
-
 def repository(url: str, token: str) -> github.Repository.Repository:
     auth = github.Auth.Token(token)
     hub = github.Github(base_url=url, auth=auth, retry=None, seconds_between_requests=0, seconds_between_writes=0)
@@ -63,8 +51,8 @@ def repository(url: str, token: str) -> github.Repository.Repository:
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
-def test_it_listens_says_so_and_ends_when_asked(filled: Path, sign: signal.Signals) -> None:
-    with started("--repository", f"{NAME}={filled}") as (child, url, token):
+def test_it_listens_says_so_and_ends_when_asked(origin: Path, sign: signal.Signals) -> None:
+    with started("--repository", f"{NAME}={origin}") as (child, url, token):
         assert url.startswith("http://127.0.0.1:")
         assert repository(url, token).get_branch("main").commit.commit.message == "First"
         child.send_signal(sign)
@@ -74,8 +62,8 @@ def test_it_listens_says_so_and_ends_when_asked(filled: Path, sign: signal.Signa
     assert "has ended" in told
 
 
-def test_a_kill_loses_nothing(filled: Path, tmp_path: Path) -> None:
-    words = ("--repository", f"{NAME}={filled}", "--state", tmp_path / "state.json")
+def test_a_kill_loses_nothing(origin: Path, tmp_path: Path) -> None:
+    words = ("--repository", f"{NAME}={origin}", "--state", tmp_path / "state.json")
     with started(*words) as (child, url, token):
         made = [repository(url, token).create_issue(f"issue {n}").number for n in range(3)]
         child.kill()
