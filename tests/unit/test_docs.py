@@ -110,7 +110,7 @@ def test_every_command_in_the_pages_parses(mention: Mention) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["dogitops plann local", "dogitops drill local --no-such-option", "dogitops plan", "dogitops cluster make local"],
+    ["dogitops plann local", "dogitops drill local --no-such-option", "dogitops apply", "dogitops cluster make local"],
 )
 def test_the_check_finds_what_is_wrong(line: str) -> None:
     with pytest.raises(Exception, match=r"(?i)no command|no such|missing"):
