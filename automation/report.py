@@ -25,8 +25,8 @@ from rich.table import Table
 from automation.errors import DogitopsError
 from automation.secret import masked
 
-_progress = Console(stderr=True, highlight=False)
-_result = Console(highlight=False)
+_progress = Console(stderr=True, highlight=False, emoji=False)
+_result = Console(highlight=False, emoji=False)
 _status: list[Status] = []
 _phases: ContextVar[tuple[str, ...]] = ContextVar("phases", default=())
 _scope: ContextVar[str] = ContextVar("scope", default="")
