@@ -170,35 +170,31 @@ def drift(environments: Names = None) -> None:
 def list_locks(environments: Names = None) -> None:
     """Show which pull requests hold environments."""
     from automation import environment  # noqa: PLC0415
+    from automation.jobs import locks as job  # noqa: PLC0415
     from automation.jobs.site import Site  # noqa: PLC0415
     from automation.workspace import Workspace  # noqa: PLC0415
 
     rows = []
     for name in environments or environment.shared_names(Workspace.find()):
-        site = Site(name)
-        site.store.ensure_bucket(site.environment.state.bucket)
-        for lock in site.bucket_locks.held():
-            if lock.environment == name:
-                who = f"{lock.holder.repository}#{lock.holder.pull_request}"
-                stolen = f"stolen from #{lock.stolen_from.pull_request}: {lock.reason}" if lock.stolen_from else ""
-                rows.append([name, who, lock.holder.actor, f"{lock.since:%Y-%m-%d %H:%M}", stolen])
-    report.table("Locks", ["environment", "pull request", "by", "since (UTC)", "note"], rows)
+        lock = job.held(Site(name))
+        if lock is not None:
+            who = f"{lock.holder.repository}#{lock.holder.pull_request}"
+            stolen = f"stolen from #{lock.stolen_from.pull_request}: {lock.reason}" if lock.stolen_from else ""
+            rows.append([name, who, lock.holder.actor, f"{lock.since:%Y-%m-%d %H:%M}", stolen])
+    if rows:
+        report.table("Locks", ["environment", "pull request", "by", "since (UTC)", "note"], rows)
+    else:
+        report.say("No environment is locked.")
 
 
 @locks.command("release")
 def release_lock(name: Name, *, pull_request: Annotated[int, typer.Option(help="Its number.")]) -> None:
     """Give back the lock that a pull request holds on an environment."""
+    from automation.jobs import locks as job  # noqa: PLC0415
     from automation.jobs.site import Site  # noqa: PLC0415
-    from automation.locks import Holder  # noqa: PLC0415
 
-    site = Site(name)
-    lock = next((found for found in site.bucket_locks.held() if found.environment == name), None)
-    held = lock is not None and lock.holder.pull_request == pull_request
-    repository = lock.holder.repository if lock else ""
-    if held and site.bucket_locks.release(name, Holder(repository, pull_request)):
-        report.say(f"The environment {name} is unlocked.")
-    else:
-        report.say(f"The environment {name} is not locked by #{pull_request}.")
+    done = job.release(Site(name), pull_request)
+    report.say(f"The environment {name} is {'unlocked' if done else f'not locked by #{pull_request}'}.")
 
 
 @locks.command("steal")
@@ -211,20 +207,11 @@ def steal_lock(
     """Take the lock of an environment from whoever has it; a trace is kept."""
     import getpass  # noqa: PLC0415
 
-    from automation.errors import ConfigurationError  # noqa: PLC0415
+    from automation.jobs import locks as job  # noqa: PLC0415
     from automation.jobs.site import Site  # noqa: PLC0415
-    from automation.locks import Holder  # noqa: PLC0415
 
-    site = Site(name)
-    held = next((found for found in site.bucket_locks.held() if found.environment == name), None)
-    repository = os.environ.get("GITHUB_REPOSITORY") or (held.holder.repository if held else "")
-    if not repository:
-        raise ConfigurationError(
-            f"The environment {name} is not locked, so there is nothing to steal.", hint="'dogitops locks list' shows."
-        )
-    lock = site.bucket_locks.steal(
-        name, Holder(repository, pull_request, os.environ.get("GITHUB_ACTOR") or getpass.getuser()), reason
-    )
+    repository, actor = os.environ.get("GITHUB_REPOSITORY", ""), os.environ.get("GITHUB_ACTOR") or getpass.getuser()
+    lock = job.steal(Site(name), pull_request, repository, actor, reason)
     of = f" from #{lock.stolen_from.pull_request}" if lock.stolen_from else ""
     report.say(f"#{pull_request} has the lock of {name} now, taken{of}.")
 

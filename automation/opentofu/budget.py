@@ -19,7 +19,8 @@ LIMIT = 65_000  # what we fill, so that a header of ours fits in front
 _JOINT = "\n\n"
 _KINDS = 12  # kinds that are counted by name; the others are counted together
 _LEAST_KINDS = 4
-_WORTH = 20
+_WORTH = 20  # names of fewer than one in so many are left to the counts
+_UNFOLDED = 25  # lines that are shown without a click
 _LABEL = 72
 _KEY = re.compile(r'\[(?:"(?:[^"\\]|\\.)*"|-?\d+)\]')
 _NUMBERED = re.compile(r"^(.*)\[(\d+)\]$", re.DOTALL)
@@ -105,7 +106,7 @@ class Listing:
         lines = sum(len(entry.line) + 1 for entry in self.entries)
         # Every address is worth more than the details of some: lines come first as long as they take half the room.
         reserve_lines = lines <= room // 2
-        room -= len(self.title) + len("```diff\n\n```") + 2 * len(_JOINT)
+        room -= len(self.title) + len(markdown.details("99,999 names", markdown.fence([""]))) + 2 * len(_JOINT)
         room -= lines if reserve_lines else len(counted(self.entries)) + len(_JOINT)
         if room < 0:
             return Told(self.least, self._left(self.entries, True))
@@ -137,7 +138,9 @@ class Listing:
     def _joined(self, full: Sequence[str], lines: Sequence[Entry], beyond: Sequence[Entry]) -> str:
         parts = [self.title, "\n".join(full)]
         if lines:
-            parts.append(markdown.fence(entry.line for entry in lines))
+            block = markdown.fence(entry.line for entry in lines)
+            many = markdown.number(len(lines), "more" if full else "name", "more" if full else "names")
+            parts.append(block if len(lines) <= _UNFOLDED else markdown.details(many, block))
         if beyond:
             parts.append(counted(beyond, more=bool(full or lines)))
         return _JOINT.join(part for part in parts if part)

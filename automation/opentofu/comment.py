@@ -14,9 +14,9 @@ from automation.opentofu import comment_lost, comment_parts, diff
 from automation.opentofu.budget import LIMIT, Entry, Listing, Part, Whole, fit
 from automation.opentofu.canonical import Difference
 from automation.opentofu.comment_cost import cost_part
-from automation.opentofu.comment_facts import DIGEST, Facts, checks, footer, headline, notice, policies, verdict
+from automation.opentofu.comment_facts import DIGEST, Facts, checks, footer, headline, listed, notice, policies, verdict
 from automation.opentofu.comment_parts import Unfolded
-from automation.opentofu.markdown import alert, code, cut, fence, inert, number, text
+from automation.opentofu.markdown import alert, code, cut, fence, inert, number
 from automation.opentofu.outcome import Outcome, State, Step
 from automation.opentofu.plan import Plan
 from automation.opentofu.redact import Redactor
@@ -43,9 +43,12 @@ def stale_comment(
     """
     what = "nothing was applied: the plan has changed" if differences else "a new plan waits for a maintainer"
     command = f"/dogitops apply {facts.environment} {(facts.digest or 'DIGEST')[:DIGEST]}"
-    told = [f"- {text(cut(reason, 400))}" for reason in reasons[:20]]
+    told = listed(reasons)
     ask = "Somebody with the role *maintain* or *admin* applies the plan below, and no other, with the comment:"
-    lead = [headline(plan, facts, what), alert("CAUTION", "\n".join([*told, "", ask, "```text", command, "```"]))]
+    lead = [
+        headline(plan, facts, what),
+        alert("CAUTION", "\n".join([told or "It is stale.", "", ask, "```text", command, "```"])),
+    ]
     if differences:
         lead.append(_differences(differences))
     lead += [part for part in verdict(facts, notes=False) if part]
@@ -98,8 +101,8 @@ def apply_comment(
         shown = fence([inert(line) for line in cut(failure.strip(), _ERROR).splitlines()], "text")
         next_ = "The state holds what was done. The next plan shows what is left; nothing is tried again by itself."
         parts.append(Whole(alert("CAUTION", f"**The apply failed.** {next_}\n\n{shown}")))
-    if facts.notes:
-        parts.append(Whole(alert("NOTE", "\n".join(f"- {text(cut(note, 400))}" for note in facts.notes[:20]))))
+    if told := listed(facts.notes):
+        parts.append(Whole(alert("NOTE", told)))
     for importance, (state, title, sign) in enumerate(_TOLD):
         steps = outcome.of(state) if outcome else ()
         if steps:

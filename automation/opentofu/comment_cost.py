@@ -22,8 +22,7 @@ def cost_part(found: Difference | None) -> Whole | None:
     lines = sorted(found.lines, key=lambda line: -max(abs(line.delta.low), abs(line.delta.high)))
     rows = [
         [
-            code(cut(line.address, 160)),
-            text(line.note),
+            code(cut(line.address, 160)) + (f"<br>{text(line.note)}" if line.note else ""),
             money(line.before),
             money(line.after),
             money(line.delta, sign=True),
@@ -33,12 +32,10 @@ def cost_part(found: Difference | None) -> Whole | None:
     if len(lines) > _ROWS:
         rest = lines[_ROWS:]
         before, after = _sum([line.before for line in rest]), _sum([line.after for line in rest])
-        rows.append([f"*{len(rest):,} more*", "", money(before), money(after), money(after - before, sign=True)])
+        rows.append([f"*{len(rest):,} more*", money(before), money(after), money(after - before, sign=True)])
     if len(lines) > 1:
-        rows.append(
-            ["**Together**", "", money(found.before), money(found.after), f"**{money(found.delta, sign=True)}**"]
-        )
-    told = table(["resource", "", "before", "after", "difference"], rows, right=(2, 3, 4))
+        rows.append(["**Together**", money(found.before), money(found.after), f"**{money(found.delta, sign=True)}**"])
+    told = table(["resource", "before", "after", "difference"], rows, right=(1, 2, 3))
     notes = [_unpriced(found.unpriced)] if found.unpriced else []
     notes.append(
         f"<sub>USD before taxes, list prices of {found.as_of:%Y-%m-%d}, of the resources that this plan changes.</sub>"

@@ -72,8 +72,8 @@ def headline(plan: Plan, facts: Facts, what: str = "") -> str:
         told = [f"**{number(len(plan.outputs), 'output')}** to change"] if plan.outputs else []
     if not told:
         return f"## ✅ {name} — {what or 'no changes'}\n\nWhat is there matches the description."
-    mark, words = _judgement(plan, facts)
-    lines = [f"## {mark} {name} — {what or words}", " · ".join([*told, *_asides(plan, facts)])]
+    mark, words = ("⛔", what) if what else _judgement(plan, facts)
+    lines = [f"## {mark} {name} — {words}", " · ".join([*told, *_asides(plan, facts)])]
     if not plan.complete:
         lines.append("OpenTofu could not plan everything: after this apply, another plan is needed.")
     return "\n\n".join(lines)
@@ -113,9 +113,15 @@ def verdict(facts: Facts, *, notes: bool = True) -> list[str]:
         found.append(
             alert("CAUTION", f"**Refused: {many} broken.** Correct the configuration, or skip the rule there.")
         )
-    if facts.notes and notes:
-        found.append(alert("NOTE", "\n".join(f"- {text(cut(note, 600))}" for note in facts.notes[:20])))
+    if notes and (told := listed(facts.notes)):
+        found.append(alert("NOTE", told))
     return found
+
+
+def listed(sentences: Sequence[str]) -> str:
+    """Return sentences as a list."""
+    told = [text(cut(one.strip(), 600)) for one in sentences if one.strip()]
+    return "\n".join(f"- {one}" for one in told[:20])
 
 
 _PHRASES = {"destroy": "destroyed", "replace": "destroyed and made anew", "forget": "no longer managed"}

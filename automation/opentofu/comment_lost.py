@@ -16,7 +16,7 @@ from automation.opentofu.budget import Entry, Told, compact, counted, kind_of
 from automation.opentofu.comment_parts import Unfolded, alike, dashed, hint
 from automation.opentofu.diff import AttributeChange
 from automation.opentofu.guard import Finding
-from automation.opentofu.markdown import cut, details, fence, html, inert, number
+from automation.opentofu.markdown import cut, details, fence, html, html_text, inert, number
 from automation.opentofu.plan import Action, Plan, ResourceChange
 
 COUNTED = 3  # the form in which nothing is named any more
@@ -64,6 +64,10 @@ class LostPart:
         self.title = f"### {way.title} ({len(found):,})"
 
     @property
+    def _verb(self) -> str:
+        return self._way.title.split()[1].lower()
+
+    @property
     def least(self) -> str:
         """The names, in the form that was chosen."""
         return f"{self.title}\n\n{self.names(self.form)}"
@@ -90,6 +94,8 @@ class LostPart:
 
     def within(self, room: int) -> Told:
         """Return the names, with the attributes of as many as fit."""
+        if self.form == COUNTED:
+            return self._some(room)
         if not self._way.detailed:
             return Told(self.least)
         if len(self.found) <= _FEW:
@@ -107,9 +113,22 @@ class LostPart:
             left -= len(more) + 1
         if missing and self._way.detailed is _ALL:  # those of a few tell nothing of the others
             told, missing = told[:1], len(self.found)
-        verb = self._way.title.split()[-1].lower()
         text = "\n\n".join(part for part in (told[0], "\n".join(told[1:])) if part)
-        return Told(text, f"the attributes of {missing:,} of {len(self.found):,} {verb}" if missing else "")
+        return Told(text, f"the attributes of {missing:,} of {len(self.found):,} {self._verb}" if missing else "")
+
+    def _some(self, room: int) -> Told:
+        """Return the counts, and as many names as fit, what is protected first."""
+        room -= len(self.least) + 80
+        lines: list[str] = []
+        for one in sorted(self.found, key=lambda one: not one.protected):
+            room -= len(one.named) + len(self._way.sign) + 2
+            if room < 0:
+                break
+            lines.append(f"{self._way.sign} {one.named}")
+        left = f"the names of {len(self.found) - len(lines):,} of {len(self.found):,} {self._verb}"
+        if not lines:
+            return Told(self.least, left)
+        return Told(f"{self.least}\n\nThe first {len(lines):,} by name:\n\n{fence(lines)}", left)
 
     def _group(self) -> list[list[_Lost]]:
         if self._way.detailed is not _ALIKE:
@@ -123,7 +142,7 @@ class LostPart:
     def _draw(self, one: _Lost, *more: _Lost) -> str:
         change = one.change
         lines = comment_diff.lines(diff.attributes(change), change.action) or ["# no attributes"]
-        words = [*(hint(change.before) if change.action is Action.DELETE else ()), html(one.why)]
+        words = [*(hint(change.before) if change.action is Action.DELETE else ()), html_text(one.why)]
         lock = "🔒 " if one.protected else ""
         summary = f"{lock}<b><code>{html(_named(change))}</code></b>{alike(len(more))}{dashed(words)}"
         is_open = change.action is Action.REPLACE and not more and self._unfolded.take(len(lines))
@@ -181,7 +200,7 @@ def loudly(parts: Sequence[LostPart], form: int) -> str:
     if form != COUNTED or not parts:
         return ""
     many = number(sum(len(part.found) for part in parts), "resource")
-    return f"**{many} would be lost, more than a comment can name: below they are only counted.**"
+    return f"**{many} would be lost, more than a comment can name: below they are counted.**"
 
 
 def _named(change: ResourceChange) -> str:

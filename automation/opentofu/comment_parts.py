@@ -9,7 +9,7 @@ from functools import cache, partial
 from automation.opentofu import comment_diff, diff
 from automation.opentofu.budget import Entry, Listing, Whole, compact, kind_of
 from automation.opentofu.diff import AttributeChange
-from automation.opentofu.markdown import code, cut, details, fence, html, inert, number
+from automation.opentofu.markdown import code, cut, details, fence, html, html_text, inert, number
 from automation.opentofu.plan import Action, OutputChange, Plan, ResourceChange
 from automation.opentofu.redact import Tree
 
@@ -57,7 +57,7 @@ def hint(values: object) -> list[str]:
     found = [
         value if isinstance(value, str) else f"{key} {value}" for key, value in given if isinstance(value, str | int)
     ]
-    return [html(cut(", ".join(found), 80))] if found else []
+    return [html_text(cut(", ".join(found), 80))] if found else []
 
 
 def updated(plan: Plan, unfolded: Unfolded) -> Listing | None:
@@ -94,7 +94,7 @@ def _alike(
     def full() -> str:
         lines = comment_diff.lines(attributes, first.action) or ["# nothing that is shown"]
         moved = f", moved from <code>{html(first.previous_address)}</code>" if first.previous_address else ""
-        summary = f"<b><code>{html(first.address)}</code></b>{alike(more)} — {html(paths)}{moved}"
+        summary = f"<b><code>{html(first.address)}</code></b>{alike(more)} — {html_text(paths)}{moved}"
         body = fence(lines)
         if more:
             told = "\n".join(map(inert, compact(change.address for change in changes)))

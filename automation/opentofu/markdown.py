@@ -1,7 +1,8 @@
 """GitHub Markdown around text that nobody vouches for: nothing from a plan can close a fence, forge a heading, or ping.
 
-Three places take such text, each with its own escaping: a fenced block (:func:`fence`), HTML that Markdown does not
-look into (:func:`html`), and running text (:func:`text`, :func:`code`). All of them show invisible characters.
+Each place that takes such text has its own escaping: a fenced block (:func:`inert`, :func:`fence`), HTML that Markdown
+does not look into (:func:`html`, :func:`html_text`), and Markdown itself (:func:`text`, :func:`code`). All of them show
+invisible characters.
 """
 
 from __future__ import annotations
@@ -63,8 +64,17 @@ def inert(value: str) -> str:
 
 
 def html(value: str) -> str:
-    """Return text for HTML that Markdown does not look into, such as ``<summary><code>…</code></summary>``."""
+    """Return text for ``<code>`` in HTML that Markdown does not look into: ``<summary><code>…</code></summary>``."""
     return _html.escape(plain(value), quote=True)
+
+
+def html_text(value: str) -> str:
+    """Return text for such HTML outside of ``<code>``, where GitHub looks for mentions and references."""
+    return _html.escape(_quiet(plain(value)).replace("#", f"#{_BREAK}"), quote=True)
+
+
+def _quiet(value: str) -> str:
+    return _REFERENCE.sub(rf"\1{_BREAK}-", value).replace("@", f"@{_BREAK}")
 
 
 def code(value: str) -> str:
@@ -77,8 +87,7 @@ def code(value: str) -> str:
 
 def text(value: str) -> str:
     """Return text to stand inside a line of our own: no Markdown, HTML, mention, reference or link comes of it."""
-    escaped = _ACTIVE.sub(_entity, plain(value))
-    return _REFERENCE.sub(rf"\1{_BREAK}-", escaped).replace("@", f"@{_BREAK}")
+    return _quiet(_ACTIVE.sub(_entity, plain(value)))
 
 
 def _entity(found: re.Match[str]) -> str:

@@ -292,14 +292,22 @@ def shown(raw: Document, policy: tuple[PolicyResult, ...] = (), notes: tuple[str
     return comment.plan_comment(parsed, facts)
 
 
-def main() -> None:
-    """Write the examples beside this file."""
-    ssh = PolicyResult(
+def texts() -> dict[str, str]:
+    """Return the examples by the names of their files."""
+    https = PolicyResult(
         "open_ports", "warning", "HTTPS is open to everybody (0.0.0.0/0).", "digitalocean_firewall.workers",
         "opentofu/environments/production/firewall.tf", 12,
     )  # fmt: skip
-    (HERE / "plan-small.md").write_text(shown(small(), (ssh,)) + "\n")
-    (HERE / "plan-10000-changes.md").write_text(shown(large()) + "\n")
+    return {
+        "plan-small.md": shown(small(), (https,)) + "\n",
+        "plan-10000-changes.md": shown(large()) + "\n",
+    }
+
+
+def main() -> None:
+    """Write the examples beside this file."""
+    for name, content in texts().items():
+        (HERE / name).write_text(content)
 
 
 if __name__ == "__main__":
