@@ -34,10 +34,10 @@ def github(
         Path | None, typer.Option(dir_okay=False, help="Keep the state in this file, and go on from it.")
     ] = None,
 ) -> None:
-    """Serve a GitHub API that keeps state until Ctrl-C; print its URL and a token of the first owner, a line each.
+    """Serve a GitHub API until Ctrl-C; print its URL and a token of the first owner.
 
-    Tests drive it over POST /_simulator/OPERATION. It is no GitHub for people you don't trust: whoever reaches the
-    port may do everything.
+    Each is a line of its own. Tests drive it by POST /_simulator/OPERATION.
+    Whoever reaches the port may do everything.
     """
     from automation.simulators.github import GitHubSimulator  # noqa: PLC0415
 
