@@ -13,9 +13,9 @@ from automation.errors import ConfigurationError, DogitopsError, Refused
 from automation.github import actions, commands, comments, runs
 from automation.github.client import GitHub
 from automation.github.event import Event, PullRequest
-from automation.github.locks import RefLocks
 from automation.github.problems import NotFound
 from automation.gitops import repository
+from automation.jobs import locks
 from automation.jobs.plan import plan
 from automation.jobs.review import Review, review
 from automation.jobs.site import Site
@@ -49,11 +49,7 @@ class Place:
     @cached_property
     def locks(self) -> EnvironmentLocks:
         """Locks in the state's bucket, or on GitHub where the store ignores conditional writes."""
-        self.site.store.ensure_bucket(self.site.environment.state.bucket)
-        if self.site.bucket_locks.probe():
-            return self.site.bucket_locks
-        report.warn("The store ignores conditional writes, so environments are locked by references on GitHub.")
-        return RefLocks(self.github)
+        return locks.keeper(self.site, self.github)
 
     @cached_property
     def envelopes(self) -> Envelopes | FolderEnvelopes:
