@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -146,11 +145,12 @@ def test_what_is_protected_is_destroyed_only_when_a_maintainer_says_so(project: 
 
     project.comment(number, "/dogitops acknowledge sandbox 0123456789ab", "grace")
     assert project.one().exit_code("answer") == 3
-    project.comment(number, asked, "linus")
-    assert project.one().exit_code("answer") == 3
+    for login in ("linus", "eve"):  # they may write and read
+        project.comment(number, asked, login)
+        assert project.one().exit_code("answer") == 3
     assert project.status(number) == "failure"
     project.comment(number, "I think that is fine.", "grace")
-    project.comment(number, asked, "eve")
+    project.comment(number, asked, "mallory")  # nobody here: no job starts
     assert [ran.outcome.results for ran in hosted.deliver()] == [{}, {}]
     assert project.status(number) == "failure"
 

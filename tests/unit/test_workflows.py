@@ -156,4 +156,4 @@ def test_there_are_commands() -> None:
 
 
 def test_plans_are_taken_from_workflows_that_exist() -> None:
-    assert {ROOT / path for path in merge.APPLY_WORKFLOWS} <= set(FILES)
+    assert {ROOT / path for path in merge.MAKERS} <= set(FILES)
