@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from automation.opentofu import diff
 from automation.opentofu.plan import Action, Check, OutputChange, Path, Plan, PlanUnreadable, ResourceChange
-from automation.opentofu.redact import UNKNOWN, Hidden, Tree
+from automation.opentofu.redact import UNKNOWN, Hidden, Tree, same
 
 VERSION: Final = 1
 _HIDDEN, _UNKNOWN, _MAP = "$hidden", "$unknown", "$map"
@@ -127,7 +127,7 @@ def _touched(change: ResourceChange | OutputChange) -> Iterator[list[Any]]:
 
 def _pairs(before: Tree, after: Tree, path: Path) -> Iterator[tuple[Path, Tree, Tree]]:
     """Yield what differs. Where the new value is not known, the old one says nothing of what the plan does."""
-    if before is after or (type(before) is type(after) and before == after):
+    if same(before, after):
         return
     if isinstance(after, dict) and (isinstance(before, dict) or before is None):
         known = before or {}
@@ -265,9 +265,10 @@ def _resource(change: ResourceChange) -> dict[str, Any]:
 
 
 def _to_resource(raw: dict[str, Any]) -> ResourceChange:
+    texts: dict[str, Any] = {key: str(raw[key]) for key in _TEXTS}
+    texts |= {key: None if raw.get(key) is None else str(raw[key]) for key in _OPTIONAL}
     return ResourceChange(
-        **{key: str(raw[key]) for key in _TEXTS},
-        **{key: None if raw.get(key) is None else str(raw[key]) for key in _OPTIONAL},
+        **texts,
         action=Action(raw["action"]),
         create_first=raw.get("create_first") is True,
         abandons=raw.get("abandons") is True,

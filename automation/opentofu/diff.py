@@ -10,9 +10,9 @@ from typing import Final, Literal
 
 from automation.opentofu import sequence
 from automation.opentofu.plan import Action, OutputChange, Path, ResourceChange
-from automation.opentofu.redact import UNKNOWN, Hidden, Tree, printable
+from automation.opentofu.redact import UNKNOWN, Hidden, Tree, printable, same
 
-MAX_PRINTED: Final = 160  # characters of a value on one line
+MAX_PRINTED: Final = 120  # characters of a value on one line
 _MAX_PAIRS: Final = 10_000  # of nested blocks that are compared with each other
 _SIMILAR: Final = 0.5  # of what two blocks say must be equal, for one to be the other, changed
 _NAMES: Final = ("name", "id", "key", "slug", "identifier", "device_name", "mount_path")
@@ -97,7 +97,7 @@ def _cut(text: str) -> str:
 
 
 def _differences(before: Tree, after: Tree, path: Path, forced: Sequence[Path]) -> Iterator[AttributeChange]:
-    if before is after or _same(before, after):
+    if same(before, after):
         return
     if _empty(before) and _empty(after):
         return
@@ -116,12 +116,8 @@ def _differences(before: Tree, after: Tree, path: Path, forced: Sequence[Path]) 
         yield _leaf(before, after, path, forced)
 
 
-def _same(before: Tree, after: Tree) -> bool:
-    return type(before) is type(after) and before == after
-
-
 def _empty(value: Tree) -> bool:
-    return value is None or value == [] or value == {}
+    return value is None or (isinstance(value, (list, dict)) and not value)
 
 
 def _list(value: Tree) -> list[Tree]:
@@ -193,7 +189,14 @@ def _plain(value: Tree) -> bool:
 
 
 def _split(text: str | None) -> list[str]:
-    return [line if line.isprintable() else printable(line) for line in (text or "").split("\n")] if text else []
+    """Return the lines of a text; that the last one lacks its end is told, for it can be the only difference."""
+    if not text:
+        return []
+    lines = [line if line.isprintable() else printable(line) for line in text.split("\n")]
+    if lines[-1]:
+        lines[-1] += "  (no newline at the end)"
+        return lines
+    return lines[:-1]
 
 
 def _json(text: str | None) -> Tree:
@@ -349,7 +352,7 @@ def _likeness(before: Tree, after: Tree) -> float:
         if (_empty(one) and _empty(other)) or other is UNKNOWN:
             continue
         compared += 1
-        equal += _same(one, other)
+        equal += same(one, other)
     return equal / compared if compared else 1.0
 
 

@@ -75,7 +75,7 @@ def _findings(change: ResourceChange) -> Iterator[Finding]:
     elif change.action is Action.REPLACE:
         forced = ", ".join(dict.fromkeys(map(diff.dotted, change.replace_paths)))
         cause = f" because of {forced}" if forced else why
-        lost = "left behind, unmanaged" if change.abandons else "destroyed"
+        lost = "left behind, unmanaged," if change.abandons else "destroyed"
         yield Finding(change.address, "replace", f"{change.type} would be {lost} and made anew{cause}")
     elif change.action is Action.FORGET:
         yield Finding(change.address, "forget", f"{change.type} would no longer be managed{why}")
@@ -88,12 +88,11 @@ def _findings(change: ResourceChange) -> Iterator[Finding]:
 
 
 def _is_protected(change: ResourceChange, protect: Collection[str], unprotect: Collection[str]) -> bool:
-    built_in = _TYPE if change.type in PROTECTED else _NOT
-    wanted = max([built_in, *(_fits(word, change, moved=True) for word in protect)])
-    unwanted = max([_NOT, *(_fits(word, change, moved=False) for word in unprotect)])
-    if built_in == wanted == unwanted:  # what takes a type out of the built-in list is as exact as the list
-        return any(_fits(word, change, moved=True) == wanted for word in protect)
-    return wanted > _NOT and wanted >= unwanted
+    wanted = max((_fits(word, change, moved=True) for word in protect), default=_NOT)
+    unwanted = max((_fits(word, change, moved=False) for word in unprotect), default=_NOT)
+    if wanted > _NOT and wanted >= unwanted:
+        return True
+    return change.type in PROTECTED and unwanted == _NOT
 
 
 _NOT, _TYPE, _MODULE = 0, 1, 2  # an address counts more than a module, the longer one more than the shorter one

@@ -14,7 +14,8 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from automation.errors import DogitopsError
-from automation.opentofu.redact import MAX_DEPTH, Redactor, Tree, either
+from automation.opentofu.redact import Redactor, Tree
+from automation.opentofu.sensitivity import MAX_DEPTH, either
 
 MAJOR_FORMAT = "1"
 Path = tuple[str | int, ...]
@@ -232,7 +233,7 @@ def _version(document: dict[str, Any]) -> str:
         told = document.get("terraform_version")
         by = f" by version {told[:20]}" if isinstance(told, str) and told.replace(".", "").isalnum() else ""
         raise PlanUnreadable(
-            f"The plan was written in format {version[:20]}{by}; this version of dogitops reads format {MAJOR_FORMAT}.x.",
+            f"The plan was written in format {version[:20]}{by}; dogitops reads format {MAJOR_FORMAT}.x.",
             hint="Make the plan again with the OpenTofu that this repository pins (dogitops tools path tofu).",
         )
     if not {"planned_values", "resource_changes", "output_changes"} & document.keys():

@@ -12,20 +12,16 @@ import hmac
 import json
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from automation import secret
 from automation.opentofu import suspect
 from automation.opentofu.known import KnownValues
+from automation.opentofu.sensitivity import MAX_DEPTH, marked, padded, sensitive_strings
 from automation.secret import Secret
 
-MAX_DEPTH: Final = 200  # levels of nesting; OpenTofu's own values stay far below
-_MIN_LEARNT = 8  # characters; shorter sensitive values ("true", "fra1") would blank ordinary words elsewhere
-_MIN_LINE = 20  # characters of one line of a sensitive multi-line value
-_WORD = re.compile(r"[A-Za-z]{1,11}")
-_PUBLIC = re.compile(r"https?://[\w.-]+(?::\d+)?/?|\d{1,3}(?:\.\d{1,3}){3}(?:/\d+)?")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
@@ -47,7 +43,7 @@ class Unknown:
 
 
 UNKNOWN: Final = Unknown()
-Tree: TypeAlias = "str | int | float | bool | None | Hidden | Unknown | list[Tree] | dict[str, Tree]"
+Tree: TypeAlias = "str | int | float | bool | Hidden | Unknown | list[Tree] | dict[str, Tree] | None"
 
 SENSITIVE: Final = "sensitive"
 KNOWN: Final = "a known secret"
@@ -74,7 +70,7 @@ class Redactor:
 
     def learn(self, document: Mapping[str, Any]) -> None:
         """Take every value that ``document`` (of ``tofu show -json``) marks as sensitive for a known secret."""
-        fresh = {value for value in _sensitive_strings(document) if not _ordinary(value)}
+        fresh = sensitive_strings(document)
         if fresh:
             self._values.add(fresh)
             self._harmless.clear()
@@ -101,10 +97,9 @@ class Redactor:
         ``sensitive`` and ``unknown`` are the plan's maps: true, or the same shape as the value with true in it.
         Raises TypeError or ValueError for what is not JSON, RecursionError for what is nested too deep.
         """
-        marked = _marked(sensitive)
-        if unknown is True or (unknown and _marked(unknown)):
-            return self._unknown(value, sensitive if marked else False, unknown, False, False, 0)
-        if marked:
+        if unknown is True or marked(unknown):
+            return self._unknown(value, sensitive, unknown, False, False, 0)
+        if marked(sensitive):
             return self._marked(value, sensitive, False, False, 0)
         return self._plain(value, False, False, 0)
 
@@ -128,7 +123,7 @@ class Redactor:
                 if new is not item:
                     if made is None:
                         made = value.copy()
-                    made[index] = new  # type: ignore[index]
+                    made[index] = new
             return value if made is None else made
         if kind is int or kind is float:
             return self.hide(value, NAMED) if hide else value
@@ -155,7 +150,7 @@ class Redactor:
             return None
         if marks is True:
             return self.hide(value, SENSITIVE)
-        if not marks or not _marked(marks):
+        if not marks or not marked(marks):
             return self._plain(value, hide, quiet, depth)
         _check(depth)
         if isinstance(value, dict) and isinstance(marks, dict):
@@ -170,10 +165,12 @@ class Redactor:
             return [self._marked(item, mark, hide, quiet, depth + 1) for item, mark in pairs]
         return self.hide(value, SENSITIVE)  # the map has another shape than the value: nothing of it is safe
 
-    def _unknown(self, value: Any, marks: Any, unknown: Any, hide: bool, quiet: bool, depth: int) -> Tree:
+    def _unknown(  # noqa: PLR0911, PLR0917 - one case each of the maps' shapes
+        self, value: Any, marks: Any, unknown: Any, hide: bool, quiet: bool, depth: int
+    ) -> Tree:
         if unknown is True:
             return UNKNOWN
-        if not unknown or not _marked(unknown):
+        if not unknown or not marked(unknown):
             return self._marked(value, marks, hide, quiet, depth)
         if marks is True and value is not None:
             return self.hide(value, SENSITIVE)
@@ -181,7 +178,7 @@ class Redactor:
         if isinstance(unknown, dict) and (value is None or isinstance(value, dict)):
             known = value or {}
             inner = marks if isinstance(marks, dict) else {}
-            if _marked(marks) and inner is not marks:
+            if marked(marks) and inner is not marks:
                 return self.hide(value, SENSITIVE)
             made: dict[str, Tree] = {}
             for key in {**known, **unknown}:
@@ -195,10 +192,10 @@ class Redactor:
         if isinstance(unknown, list) and (value is None or isinstance(value, list)):
             items = value or []
             parts = marks if isinstance(marks, list) else [False] * len(items)
-            if _marked(marks) and (parts is not marks or len(parts) < len(items)):
+            if marked(marks) and (parts is not marks or len(parts) < len(items)):
                 return self.hide(value, SENSITIVE)
             size = max(len(items), len(unknown))
-            columns = (_padded(items, size, None), _padded(parts, size, False), _padded(unknown, size, False))
+            columns = (padded(items, size, None), padded(parts, size, False), padded(unknown, size, False))
             return [self._unknown(*row, hide, quiet, depth + 1) for row in zip(*columns, strict=True)]
         return UNKNOWN
 
@@ -295,36 +292,22 @@ _PAIRS = frozenset({"name", "key", "type"})
 _VALUES = frozenset({"value", "default", "data"})
 
 
+def same(one: Tree, other: Tree) -> bool:
+    """Whether two values are equal as JSON is: true is not 1, while 1 and 1.0 are one number."""
+    if one is other:
+        return True
+    if one != other:
+        return False
+    if isinstance(one, dict) and isinstance(other, dict):
+        return all(same(item, other[key]) for key, item in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return all(map(same, one, other))
+    return isinstance(one, bool) == isinstance(other, bool)
+
+
 def printable(text: str) -> str:
     """Return ``text`` with control characters written out: a plan must not steer a terminal or reverse a line."""
     return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
-
-
-def either(one: Any, other: Any) -> Any:
-    """Return a sensitivity map that marks what either of two marks."""
-    if one is True or other is True:
-        return True
-    if not _marked(one):
-        return other if _marked(other) else False
-    if not _marked(other) or one == other:
-        return one
-    if isinstance(one, dict) and isinstance(other, dict):
-        return {key: either(one.get(key, False), other.get(key, False)) for key in {**one, **other}}
-    if isinstance(one, list) and isinstance(other, list):
-        size = max(len(one), len(other))
-        return [either(*pair) for pair in zip(_padded(one, size, False), _padded(other, size, False), strict=True)]
-    return True  # the value changes its shape: rather nothing is shown than the wrong part
-
-
-def _marked(marks: Any) -> bool:
-    """Whether a map of marks has a mark anywhere; an empty or wrong thing has none."""
-    if marks is True:
-        return True
-    if not marks:
-        return False
-    if isinstance(marks, dict):
-        return any(_marked(part) for part in marks.values())
-    return isinstance(marks, list) and any(_marked(part) for part in marks)
 
 
 def _check(depth: int) -> None:
@@ -342,10 +325,6 @@ def _until(value: dict[str, Any], key: str) -> dict[str, Any]:
     return made
 
 
-def _padded(items: list[Any], size: int, filler: Any) -> list[Any]:
-    return [*items[:size], *[filler] * (size - len(items))]
-
-
 def _joined(spans: Iterable[tuple[int, int, str]]) -> list[tuple[int, int]]:
     """Return spans that overlap or touch as one; they come sorted."""
     made: list[tuple[int, int]] = []
@@ -355,74 +334,3 @@ def _joined(spans: Iterable[tuple[int, int, str]]) -> list[tuple[int, int]]:
         else:
             made.append((start, end))
     return made
-
-
-def _sensitive_strings(document: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what the plan marks as sensitive, wherever; what is not as it should be is left to the reader."""
-    for key in ("resource_changes", "resource_drift"):
-        for raw in _items(document.get(key)):
-            yield from _of_change(_part(raw, "change"))
-    for change in _parts(document.get("output_changes")):
-        yield from _of_change(change)
-    declared = _part(_part(_part(document, "configuration"), "root_module"), "variables")
-    given = _part(document, "variables")
-    for name, declaration in declared.items():
-        if _part(declaration, "sensitive", bool):
-            yield from _strings(_part(given, name, dict).get("value"), True)
-    for part in ("planned_values", "prior_state"):
-        values = _part(document, part)
-        values = _part(values, "values") if part == "prior_state" else values
-        for output in _parts(values.get("outputs")):
-            yield from _strings(output.get("value"), output.get("sensitive") is True)
-        modules = [(_part(values, "root_module"), 0)]
-        while modules:
-            module, depth = modules.pop()
-            for resource in _items(module.get("resources")):
-                yield from _strings(resource.get("values"), resource.get("sensitive_values"))
-            if depth < MAX_DEPTH:
-                modules += [(child, depth + 1) for child in _items(module.get("child_modules"))]
-
-
-def _of_change(change: Mapping[str, Any]) -> Iterator[str]:
-    for side in ("before", "after"):
-        marks = change.get(f"{side}_sensitive")
-        if marks:
-            yield from _strings(change.get(side), marks)
-
-
-def _strings(value: Any, marks: Any) -> Iterator[str]:
-    """Yield the strings of ``value`` that ``marks`` mark; all of them where the shapes differ."""
-    todo = [(value, marks, 0)]
-    while todo:
-        item, mark, depth = todo.pop()
-        if not mark or item is None or depth > MAX_DEPTH or (mark is not True and not _marked(mark)):
-            continue
-        if isinstance(item, str):
-            yield item
-            yield from (
-                line for line in map(str.strip, item.splitlines()) if len(line) >= _MIN_LINE and " " not in line
-            )
-        elif isinstance(item, dict):
-            inner = mark if isinstance(mark, dict) else None
-            todo += [(part, inner.get(key) if inner is not None else True, depth + 1) for key, part in item.items()]
-        elif isinstance(item, list):
-            some = mark if isinstance(mark, list) and len(mark) >= len(item) else [True] * len(item)
-            todo += [(part, some[index], depth + 1) for index, part in enumerate(item)]
-
-
-def _ordinary(value: str) -> bool:
-    """Whether a sensitive value may well stand elsewhere without being that secret."""
-    return len(value) < _MIN_LEARNT or bool(_WORD.fullmatch(value) or _PUBLIC.fullmatch(value))
-
-
-def _part(raw: Any, key: str, kind: type = dict) -> Any:
-    found = raw.get(key) if isinstance(raw, dict) else None
-    return found if isinstance(found, kind) else kind()
-
-
-def _items(raw: Any) -> Iterator[dict[str, Any]]:
-    return (item for item in raw if isinstance(item, dict)) if isinstance(raw, list) else iter(())
-
-
-def _parts(raw: Any) -> Iterator[dict[str, Any]]:
-    return (item for item in raw.values() if isinstance(item, dict)) if isinstance(raw, dict) else iter(())

@@ -27,21 +27,23 @@ _HIDING_WORDS = frozenset(
     """
     auth authorization cookie credential credentials creds dsn jwt mnemonic otp pass psk pw pwd secret secrets token
     tokens totp
-    """.split()
+    """.split()  # noqa: SIM905 - words are read as words
 )
 # Last words that say that the value is about a secret, and not the secret; and first words of a switch or a limit.
 _ABOUT = frozenset(
     """
     age alg algorithm allowed arn at after audience authentication before class classname count created date days dir
     disabled enabled endpoint endpoints expiration expired expires expiry file filename files fingerprint format
-    generation hash hours id ids issuer keys kind length lifetime location max maximum method min minimum minutes mode
-    mount name names namespace optional owner path paths period policy prefix provider ref reference refs region required
-    reset revision role roles rotation rules scope scopes seconds selector sha256 size state status store suffix time
-    timestamp ttl type until updated uri url used user username validation version versions zone
-    """.split()
+    generation hash hours id ids issuer keys kind length lifetime location max maximum method min minimum minutes
+    mode mount name names namespace optional owner path paths period policy prefix provider ref reference refs region
+    required reset revision role roles rotation rules scope scopes seconds selector sha256 size state status store
+    suffix time timestamp ttl type until updated uri url used user username validation version versions zone
+    """.split()  # noqa: SIM905 - words are read as words
 )
 _SWITCHES = frozenset(
-    "allow disable enable force has is limit max min no num number require requires total use".split()
+    """
+    allow disable enable force has is limit max min no num number require requires total use
+    """.split()  # noqa: SIM905 - words are read as words
 )
 _DIGEST = re.compile("hash|sha1|sha256|sha384|sha512|md5|checksum|digest|fingerprint|etag|thumbprint|publickey|cacert")
 _CAMEL = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+|[0-9]+")
@@ -137,15 +139,18 @@ def spans(text: str, dirty: Callable[[str], bool], *, digest: bool = False) -> I
         yield from _groups(_AUTHORIZATION, text, "ab")
     if _LONG_RUN.search(text):
         yield from _runs(text, dirty, digest)
-    if "%" in text:
-        for match in _PERCENT.finditer(text):
-            plain = unquote(match[0])
-            if plain != match[0] and dirty(plain):
-                yield match.span()
-    if "\\" in text:
-        plain = _ESCAPE.sub(_unescaped, text)
-        if plain != text and dirty(plain):
-            yield 0, len(text)
+    if "%" in text or "\\" in text:
+        yield from _escaped(text, dirty)
+
+
+def _escaped(text: str, dirty: Callable[[str], bool]) -> Iterator[Span]:
+    for match in _PERCENT.finditer(text):
+        plain = unquote(match[0])
+        if plain != match[0] and dirty(plain):
+            yield match.span()
+    plain = _ESCAPE.sub(_unescaped, text)
+    if plain != text and dirty(plain):
+        yield 0, len(text)
 
 
 _LEAST_AUTHORIZATION = len("bearer ") + 8
@@ -189,7 +194,7 @@ def _begins_line(text: str, position: int) -> bool:
 
 
 def _end_of_yaml_value(text: str, start: int, end: int) -> int:
-    """A plain YAML value has spaces in it and ends with the line."""
+    """Return where an unquoted YAML value ends: it has spaces in it, and ends with its line."""
     if text[start] in "\"'\\|{[" or text[end : end + 1] != " ":
         return end
     stop = text.find("\n", end)

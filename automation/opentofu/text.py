@@ -14,7 +14,7 @@ SIGNS = {
     Action.UPDATE: "~",
     Action.DELETE: "-",
     Action.REPLACE: "±",
-    Action.FORGET: "×",
+    Action.FORGET: "!",
     Action.NO_OP: "=",
 }
 _COUNTED = {
@@ -28,6 +28,8 @@ _COUNTED = {
     "read": "to read",
 }
 
+WIDTH = 80  # columns; what is longer is broken where it can be, and left to the terminal where not
+
 
 def render(plan: Plan, findings: Collection[Finding] = ()) -> str:
     """Return the plan as text: counts, what a guard found, drift, then each change with its attributes."""
@@ -36,7 +38,8 @@ def render(plan: Plan, findings: Collection[Finding] = ()) -> str:
     lines = [summary(plan)]
     if findings:
         lines += ["", "Protected resources would be lost:"]
-        lines += [f"  ! {finding.address}: {finding.detail}" for finding in findings]
+        for finding in findings:
+            lines += [f"  ! {finding.address}", f"      {finding.detail}"]
     if _failed(plan.checks):
         lines += ["", "Checks that do not pass:", *_checks(plan.checks)]
     if plan.drift:
@@ -72,8 +75,12 @@ def about(change: ResourceChange) -> str:
 
 def _resources(changes: Sequence[ResourceChange]) -> Iterator[str]:
     for change in changes:
-        told = about(change)
-        yield f"  {SIGNS[change.action]} {change.address}{f'  ({told})' if told else ''}"
+        head, told = f"  {SIGNS[change.action]} {change.address}", about(change)
+        if told and len(head) + len(told) + 4 > WIDTH:
+            yield head
+            yield f"      ({told})"
+        else:
+            yield f"{head}  ({told})" if told else head
         yield from _attributes(change)
 
 
@@ -84,32 +91,36 @@ def _outputs(outputs: Sequence[OutputChange]) -> Iterator[str]:
             yield from _attribute(SIGNS[output.action], f"{output.name}{path}", item, indent="  ")
 
 
-def _attributes(change: ResourceChange | OutputChange) -> Iterator[str]:
+def _attributes(change: ResourceChange) -> Iterator[str]:
     unknown: list[str] = []
     for item in diff.attributes(change):
-        if item.unknown and not item.forces_replacement and item.kind != "changed":
+        if item.unknown and not item.forces_replacement:
             unknown.append(item.path)
         else:
-            yield from _attribute(_sign(item), item.path, item, indent="      ")
+            yield from _attribute(_SIGN_OF_KIND[item.kind], item.path, item, indent="      ")
     if unknown:
         yield f"      known after apply: {', '.join(unknown)}"
 
 
-def _sign(item: diff.AttributeChange) -> str:
-    return {"added": "+", "removed": "-", "changed": "~"}[item.kind]
+_SIGN_OF_KIND = {"added": "+", "removed": "-", "changed": "~"}
 
 
 def _attribute(sign: str, name: str, item: diff.AttributeChange, *, indent: str) -> Iterator[str]:
     forced = "  # forces replacement" if item.forces_replacement else ""
     if item.lines and (len(item.lines) > 1 or item.block):
         yield f"{indent}{sign} {name}:{forced}"
-        yield from (f"{indent}    {line}" for line in item.lines)
-    elif item.kind == "added":
-        yield f"{indent}{sign} {name} = {item.after}{forced}"
-    elif item.kind == "removed":
-        yield f"{indent}{sign} {name} = {item.before}{forced}"
+        for line in item.lines:
+            yield f"{indent}    {line}"
+        return
+    if item.kind == "changed":
+        told = f"{indent}{sign} {name}: {item.before} -> {item.after}{forced}"
+        if len(told) > WIDTH:
+            yield f"{indent}{sign} {name}:{forced}"
+            yield f"{indent}    - {item.before}"
+            told = f"{indent}    + {item.after}"
+        yield told
     else:
-        yield f"{indent}{sign} {name}: {item.before} -> {item.after}{forced}"
+        yield f"{indent}{sign} {name} = {item.after if item.kind == 'added' else item.before}{forced}"
 
 
 def _failed(checks: Sequence[Check]) -> bool:

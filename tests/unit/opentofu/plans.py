@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "plans"
 def change(address: str = "terraform_data.a", *actions: str, **more: Any) -> dict[str, Any]:
     """Return a resource change; ``more`` goes into its change, except for what belongs beside it."""
     beside = ("previous_address", "deposed", "action_reason", "mode", "type", "module_address")
-    parts = address.split("[", maxsplit=1)[0].split(".")
+    parts = re.sub(r"\[[^]]*\]", "", address).split(".")
     raw = {
         "address": address,
         "mode": "managed",

@@ -200,7 +200,8 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
 def told(plan: Plan) -> str:
     """Return everything that anybody gets to see of a plan."""
     findings = guard.judge(plan, ("terraform_data",), ())
-    items = [item for change in (*plan.resources, *plan.drift, *plan.outputs) for item in diff.attributes(change)]
+    items = [item for change in [*plan.resources, *plan.drift] for item in diff.attributes(change)]
+    items += [item for output in plan.outputs for item in diff.attributes(output)]
     other = parse({"format_version": "1.2", "planned_values": {}})
     return "\n".join(
         [
