@@ -9,7 +9,8 @@ import pytest
 
 from automation.opentofu import cost
 from automation.opentofu.comment_cost import cost_part, money
-from automation.opentofu.cost import Amount, Difference
+from automation.opentofu.cost import Difference
+from automation.prices import PRICES, Amount, prices
 
 from .plans import change, planned
 
@@ -113,14 +114,14 @@ def test_the_spaces_subscription_is_counted_once() -> None:
 
 def test_another_price_file_counts(tmp_path: Path) -> None:
     file = tmp_path / "prices.yaml"
-    file.write_text(cost.PRICES.read_text().replace("databases: {}", "databases: {db-s-1vcpu-1gb: 15}"))
+    file.write_text(PRICES.read_text().replace("databases: {}", "databases: {db-s-1vcpu-1gb: 15}"))
     values = {"size": "db-s-1vcpu-1gb", "node_count": 2}
     plan = planned(change("digitalocean_database_cluster.a", "create", after=values))
     assert cost.difference(plan, file).delta == Amount(30, 30)
 
 
 def test_the_price_file_says_its_day_and_its_sources() -> None:
-    told = cost.prices()
+    told = prices()
     assert told["as_of"].year >= 2026
     assert all(source.startswith("https://") for source in told["sources"].values())
     assert all(price > 0 for price in told["sizes"].values())
