@@ -11,9 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-import stamina
-
-from automation import keeper, report
+from automation import keeper, report, retry
 from automation.errors import ConfigurationError, DogitopsError
 from automation.opentofu import explain, outcome
 from automation.opentofu.explain import Passing, StateLocked
@@ -268,7 +266,7 @@ class Tofu:
         It went well with an exit code in ``allowed``, or when it says what is ``expected``.
         Raises what explain makes of anything else.
         """
-        for attempt in stamina.retry_context(on=Passing, attempts=_ATTEMPTS, timeout=None, wait_initial=1, wait_max=30):
+        for attempt in retry.attempts(Passing, tries=_ATTEMPTS):
             with attempt:
                 done = self._run(arguments, timeout=timeout)
                 if done.returncode not in allowed and not (expected and expected in done.text):
@@ -310,13 +308,3 @@ def _provider_cache(configuration: Path) -> dict[str, str]:
     folder = cache_folder() / "providers"
     folder.mkdir(parents=True, exist_ok=True)  # tofu does not make it
     return {_CACHE_VARIABLE: str(folder)}
-
-
-def _tell_retry(details: stamina.instrumentation.RetryDetails) -> None:
-    """Say why something is tried again: stamina itself would log it, past our one place that prints."""
-    error = details.caused_by
-    told = error.message.splitlines()[0] if isinstance(error, DogitopsError) else type(error).__name__
-    report.note(f"{told} Trying again in {details.wait_for:.0f} s.")
-
-
-stamina.instrumentation.set_on_retry_hooks([_tell_retry])
