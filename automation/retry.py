@@ -14,7 +14,7 @@ On = type[Exception] | tuple[type[Exception], ...] | Callable[[Exception], bool 
 
 
 def attempts(on: On, *, tries: int, first: float = 1.0, longest: float = 30.0) -> Iterable[stamina.Attempt]:
-    """Return attempts, each a context manager: ``for attempt in attempts(…): with attempt: …``.
+    """Return so many tries at most; each is a context manager to do the work in.
 
     Between them lie ``first`` seconds, then twice that and so on up to ``longest``, with some chance added, so that
     several do not try again at the same moment. The last attempt's exception comes through.
