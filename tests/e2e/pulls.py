@@ -242,6 +242,7 @@ class Project:
         with self.hosted.hub.world.store.lock:
             repository = asdict(self.hosted.hub.world.repository(NAME))
         places = {kind: repr(repository[kind]) for kind in _PUBLIC}
+        places["what was sent to GitHub"] = "\n".join(one["body"] for one in self.hosted.hub.requests())
         places["the terminal"] = "\n".join(self.said)
         for number, ran in enumerate(self.hosted.history):
             outcome = ran.outcome
@@ -275,8 +276,11 @@ def served_store(folder: Path) -> Iterator[ObjectStore]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    yield objectstore.serve_local(folder, install.path("versitygw"), "127.0.0.1", port, "us-east-1")
-    objectstore.stop_local(folder)
+    served = objectstore.serve_local(folder, install.path("versitygw"), "127.0.0.1", port, "us-east-1")
+    try:
+        yield served
+    finally:
+        objectstore.stop_local(folder)
 
 
 def make_project(folder: Path, tree: Path, hub: GitHubSimulator, store: ObjectStore) -> Project:

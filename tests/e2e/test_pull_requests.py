@@ -227,6 +227,10 @@ def test_a_fork_gets_no_plan_and_no_secret(project: Project, tmp_path: Path) -> 
     hosted.hub.set_state(NAME, number, "closed", login="mallory")
     assert [one.outcome.results for one in hosted.deliver()] == [{}]
 
+    said = hosted.hub.comment(NAME, number, f"Is this yours? {project.planted.token}", login="mallory")
+    assert project.leaks() == ["the planted token in comments"], "what looks for leaks must find one"
+    hosted.hub.delete_comment(NAME, said)
+
 
 def test_drift_opens_an_issue_updates_it_and_closes_it(project: Project) -> None:
     hosted = project.hosted
@@ -296,7 +300,7 @@ resource "terraform_data" "failing" {{
   depends_on = [terraform_data.greeting]
 
   provisioner "local-exec" {{
-    command = "test -e '{ready}'"
+    command = "echo the key is $AWS_SECRET_ACCESS_KEY >&2; test -e '{ready}'"
   }}
 }}
 
@@ -313,6 +317,7 @@ resource "terraform_data" "last" {{
     assert project.inputs()["greeting"] == "good morning"
     assert "last" not in project.inputs()
     _, body = project.apply_comment(number)
+    assert "the key is ***" in outcome.text
     for address in ("terraform_data.greeting", "terraform_data.failing", "terraform_data.last"):
         assert address in body
     assert project.status(number) == "failure"
