@@ -1,0 +1,1 @@
+"""Resources and what happens to them, one file a resource; without HTTP."""

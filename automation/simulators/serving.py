@@ -1,0 +1,141 @@
+"""A simulator as a server in a thread of this process, and what ordinary frameworks don't do: break connections."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from automation import wait
+from automation.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import asyncio
+
+    import uvicorn
+    from starlette.types import ASGIApp, Scope, Send
+
+_TRANSPORT = "dogitops.transport"
+
+
+@dataclass
+class Sending:
+    """An answer in bytes. Header names are in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def start(self) -> dict[str, Any]:
+        """Return the message that begins it."""
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.items()]
+        if self.status != 204:  # noqa: PLR2004 - it has no content
+            headers.append((b"content-length", str(len(self.body)).encode()))
+        return {"type": "http.response.start", "status": self.status, "headers": headers}
+
+
+class Connection:
+    """What an application does with the connection of a request."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._transport: asyncio.Transport = scope["extensions"][_TRANSPORT]
+        self._send = send
+
+    async def answer(self, sending: Sending, *, head: bool = False) -> None:
+        """Send an answer; to a HEAD request without its body."""
+        await self._send(sending.start())
+        await self._send({"type": "http.response.body", "body": b"" if head else sending.body})
+
+    async def break_off(self, sending: Sending) -> None:
+        """Send half of an answer and end the connection."""
+        await self._send(sending.start())
+        half = sending.body[: len(sending.body) // 2]
+        await self._send({"type": "http.response.body", "body": half, "more_body": True})
+        self._transport.close()  # sends what is written, unlike abort
+
+    def cut(self) -> None:
+        """End the connection without an answer."""
+        self._transport.abort()
+
+
+class Server:
+    """Serves an ASGI application on a port of its own. ``name`` is for messages, such as ``DigitalOcean simulator``."""
+
+    def __init__(self, name: str, address: str = "127.0.0.1", port: int = 0) -> None:
+        self.name, self.address, self.port = name, address, port
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://{self.address}:{self.port}"
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and not yet stopped."""
+        return self._server is not None
+
+    def start(self, make: Callable[[], ASGIApp]) -> None:
+        """Listen, and return when requests are answered. Raises ConfigurationError when the port is taken."""
+        import uvicorn  # noqa: PLC0415 - 0.2 s to import
+
+        listening = self._listen()
+        config = uvicorn.Config(
+            make(),
+            http=_protocol(),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+        )
+        config.timeout_graceful_shutdown = 2
+        config.server_header = False  # the application says that itself
+        server = self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
+        self._thread.start()
+        wait.until(lambda: server.started, f"the {self.name} to listen", timeout=10, interval=0.005)
+
+    def stop(self) -> None:
+        """End it."""
+        if self._server is None or self._thread is None:
+            return
+        self._server.should_exit = True
+        self._thread.join(timeout=10)
+        self._server = self._thread = None
+
+    def _listen(self) -> socket.socket:
+        listening = socket.socket()
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((self.address, self.port))
+        except OSError as error:
+            listening.close()
+            raise ConfigurationError(
+                f"The {self.name} can't listen on {self.address}:{self.port}: {error.strerror}.",
+                hint="Choose another address or port; port 0 takes a free one.",
+            ) from error
+        self.port = listening.getsockname()[1]
+        return listening
+
+
+def _protocol() -> type[asyncio.Protocol]:
+    from uvicorn.protocols.http.h11_impl import H11Protocol  # noqa: PLC0415
+
+    class Protocol(H11Protocol):
+        """Lets the application reach the connection, to cut it."""
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            inner = self.app
+
+            async def outer(scope: Any, receive: Any, send: Any) -> None:
+                scope.setdefault("extensions", {})[_TRANSPORT] = transport
+                await inner(scope, receive, send)
+
+            self.app = outer
+
+    return Protocol
