@@ -85,8 +85,16 @@ class ObjectStore:
             client.create_bucket(Bucket=bucket)
         return True
 
+    def buckets(self) -> list[str]:
+        """Return the names of all buckets."""
+        with _reached(self.endpoint):
+            return [found["Name"] for found in self.client().list_buckets().get("Buckets", []) if "Name" in found]
+
     def delete_bucket(self, bucket: str, *, with_objects: bool) -> bool:
-        """Remove the bucket; return whether there was one. Raises Refused while it holds objects we may not delete."""
+        """Remove the bucket; return whether there was one. Raises Refused while it holds objects we may not delete.
+
+        With the objects go all their versions, so that nothing keeps a versioned bucket.
+        """
         with _reached(self.endpoint):
             client = self.client()
             if not any(found.get("Name") == bucket for found in client.list_buckets().get("Buckets", [])):
@@ -100,6 +108,8 @@ class ObjectStore:
                     )
                 for key in keys:
                     client.delete_object(Bucket=bucket, Key=key["Key"])
+            if with_objects:
+                _delete_versions(client, bucket)
             client.delete_bucket(Bucket=bucket)
         return True
 
@@ -176,6 +186,17 @@ class ObjectStore:
             f"aws_access_key_id={self.access_key.reveal()}\n"
             f"aws_secret_access_key={self.secret_key.reveal()}\n"
         )
+
+
+def _delete_versions(client: S3Client, bucket: str) -> None:
+    """Remove all versions and delete markers; a store that knows none has nothing to remove."""
+    try:
+        for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket):
+            for found in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+                client.delete_object(Bucket=bucket, Key=found["Key"], VersionId=found["VersionId"])
+    except _client_error() as error:
+        if _code(error) not in {"NotImplemented", "MethodNotAllowed"}:
+            raise
 
 
 def serve_local(folder: Path, binary: Path, address: str, port: int, region: str) -> ObjectStore:

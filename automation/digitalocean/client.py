@@ -1,0 +1,365 @@
+"""DigitalOcean as the jobs use it: every call through pydo, checked, paged and typed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import pydo
+from azure.core.rest import HttpRequest
+
+from automation import report, retry, wait
+from automation.digitalocean.problems import AnswerUnreadable, NameTaken, NotFound, Unavailable
+from automation.digitalocean.resources import (
+    Account,
+    Associated,
+    Cluster,
+    Database,
+    Droplet,
+    KubernetesOptions,
+    LoadBalancer,
+    Named,
+    Project,
+    Record,
+    Registry,
+    ReservedIP,
+    Snapshot,
+    SpacesKey,
+    Tag,
+    Volume,
+    Vpc,
+)
+from automation.digitalocean.transport import (
+    PUBLIC_API,
+    Checked,
+    NoPolicy,
+    Patience,
+    checked_endpoint,
+    transport_to,
+)
+from automation.errors import ConfigurationError, DeadlineExceeded
+from automation.secret import Secret
+
+T = TypeVar("T")
+
+_PAGE = 200  # the most that a page holds
+_TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")  # as OpenTofu's provider reads them
+
+
+@dataclass(frozen=True)
+class DigitalOcean:
+    """One account at one API. Every method raises :class:`automation.digitalocean.problems.CloudError` alone."""
+
+    token: Secret
+    endpoint: str = PUBLIC_API
+    patience: Patience = field(default_factory=Patience)
+    _pydo: Any = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        endpoint = checked_endpoint(self.endpoint)
+        if not self.token.reveal().strip():
+            raise ConfigurationError("The token for DigitalOcean is empty.", hint=_TOKEN_HINT)
+        if not self.token.reveal().isascii() or not self.token.reveal().isprintable():
+            raise ConfigurationError("The token for DigitalOcean holds what no token holds.", hint=_TOKEN_HINT)
+        object.__setattr__(self, "endpoint", endpoint)
+        made = pydo.Client(
+            "signed-by-us",  # the token itself stays in our own step
+            endpoint=endpoint,
+            retry_policy=Checked(endpoint, self.token, self.patience),
+            authentication_policy=NoPolicy(),
+            redirect_policy=NoPolicy(),
+            transport=transport_to(endpoint, self.patience),
+        )
+        object.__setattr__(self, "_pydo", made)
+
+    @classmethod
+    def from_environment(
+        cls, environ: Mapping[str, str] = os.environ, *, patience: Patience | None = None
+    ) -> DigitalOcean:
+        """Return the account that DIGITALOCEAN_TOKEN and DIGITALOCEAN_API_URL describe. Raises ConfigurationError."""
+        token = next((environ[name].strip() for name in _TOKEN_VARIABLES if environ.get(name, "").strip()), "")
+        if not token:
+            raise ConfigurationError(
+                "There is no token for DigitalOcean: DIGITALOCEAN_TOKEN is not set.", hint=_TOKEN_HINT
+            )
+        return cls(Secret(token), environ.get("DIGITALOCEAN_API_URL") or PUBLIC_API, patience or Patience())
+
+    # -- what is there ------------------------------------------------------------------------------------------
+
+    def account(self) -> Account:
+        """Return the account."""
+        return _one(self._pydo.account.get(), "account", Account.of)
+
+    def kubernetes_options(self) -> KubernetesOptions:
+        """Return what a Kubernetes cluster may be made of, newest version first."""
+        return _one(self._pydo.kubernetes.list_options(), "options", KubernetesOptions.of)
+
+    def clusters(self) -> list[Cluster]:
+        """Return all Kubernetes clusters."""
+        return self._all(self._pydo.kubernetes.list_clusters, "kubernetes_clusters", Cluster.of)
+
+    def cluster(self, identity: str) -> Cluster:
+        """Return one Kubernetes cluster."""
+        return _one(self._pydo.kubernetes.get_cluster(identity), "kubernetes_cluster", Cluster.of)
+
+    def associated(self, identity: str) -> Associated:
+        """Return what a cluster's controllers made outside of it."""
+        return _read(self._pydo.kubernetes.list_associated_resources(identity), Associated.of)
+
+    def kubeconfig(self, identity: str) -> Secret:
+        """Return a cluster's kubeconfig. pydo's own operation can't read it, so the request is sent as it is."""
+        request = HttpRequest(
+            "GET", f"/v2/kubernetes/clusters/{identity}/kubeconfig", headers={"Accept": "application/yaml"}
+        )
+        answer = self._pydo.send_request(request, stream=True)
+        return Secret(answer.text())
+
+    def droplets(self) -> list[Droplet]:
+        """Return all droplets."""
+        return self._all(self._pydo.droplets.list, "droplets", Droplet.of)
+
+    def volumes(self) -> list[Volume]:
+        """Return all volumes."""
+        return self._all(self._pydo.volumes.list, "volumes", Volume.of)
+
+    def snapshots(self) -> list[Snapshot]:
+        """Return all snapshots, of droplets and of volumes."""
+        return self._all(self._pydo.snapshots.list, "snapshots", Snapshot.of)
+
+    def load_balancers(self) -> list[LoadBalancer]:
+        """Return all load balancers."""
+        return self._all(self._pydo.load_balancers.list, "load_balancers", LoadBalancer.of)
+
+    def firewalls(self) -> list[Named]:
+        """Return all firewalls."""
+        return self._all(self._pydo.firewalls.list, "firewalls", Named.of)
+
+    def reserved_ips(self) -> list[ReservedIP]:
+        """Return all reserved IPs."""
+        return self._all(self._pydo.reserved_ips.list, "reserved_ips", ReservedIP.of)
+
+    def domains(self) -> list[str]:
+        """Return the names of all domains."""
+        return self._all(self._pydo.domains.list, "domains", lambda raw: str(raw["name"]))
+
+    def records(self, domain: str) -> list[Record]:
+        """Return the records of a domain."""
+        return self._all(
+            lambda **page: self._pydo.domains.list_records(domain, **page),
+            "domain_records",
+            lambda raw: Record.of(raw, domain),
+        )
+
+    def ssh_keys(self) -> list[Named]:
+        """Return all SSH keys."""
+        return self._all(self._pydo.ssh_keys.list, "ssh_keys", Named.of)
+
+    def certificates(self) -> list[Named]:
+        """Return all certificates."""
+        return self._all(self._pydo.certificates.list, "certificates", Named.of)
+
+    def vpcs(self) -> list[Vpc]:
+        """Return all private networks."""
+        return self._all(self._pydo.vpcs.list, "vpcs", Vpc.of)
+
+    def projects(self) -> list[Project]:
+        """Return all projects."""
+        return self._all(self._pydo.projects.list, "projects", Project.of)
+
+    def project_resources(self, identity: str) -> list[str]:
+        """Return the URNs of what lies in a project, such as ``do:droplet:1234``."""
+        return self._all(
+            lambda **page: self._pydo.projects.list_resources(identity, **page),
+            "resources",
+            lambda raw: str(raw["urn"]),
+        )
+
+    def registries(self) -> list[Registry]:
+        """Return all container registries."""
+        try:
+            answer = self._pydo.registries.list()
+        except NotFound:
+            return []
+        return _many(answer, "registries", Registry.of)
+
+    def databases(self) -> list[Database]:
+        """Return all clusters of managed databases; this listing has no pages."""
+        return _many(self._pydo.databases.list_clusters(), "databases", Database.of)
+
+    def spaces_keys(self) -> list[SpacesKey]:
+        """Return all keys to Spaces."""
+        return self._all(self._pydo.spaces_key.list, "keys", SpacesKey.of)
+
+    def tags(self) -> list[Tag]:
+        """Return all tags."""
+        return self._all(self._pydo.tags.list, "tags", Tag.of)
+
+    # -- what is changed ----------------------------------------------------------------------------------------
+
+    def create_cluster(self, body: Mapping[str, Any], look: Callable[[], Cluster | None]) -> Cluster:
+        """Make a Kubernetes cluster, or return the one that ``look`` finds: see :meth:`made`."""
+        return self.made(
+            look,
+            lambda: _one(self._pydo.kubernetes.create_cluster(dict(body)), "kubernetes_cluster", Cluster.of),
+            f"the cluster {body.get('name')}",
+        )
+
+    def tag(self, name: str, kind: str, identities: list[str]) -> None:
+        """Put the tag ``name`` on resources of a ``kind`` (droplet, volume, volume_snapshot, image, database)."""
+        if not identities:
+            return
+        self.made(  # making a tag that is there already changes nothing
+            lambda: next((tag for tag in self.tags() if tag.name.lower() == name.lower()), None),
+            lambda: _one(self._pydo.tags.create({"name": name}), "tag", Tag.of),
+            f"the tag {name}",
+        )
+        resources = [{"resource_id": identity, "resource_type": kind} for identity in identities]
+        self.insistently(lambda: self._pydo.tags.assign_resources(name, {"resources": resources}))
+
+    def detach(self, volume: str, droplet: str, region: str) -> None:
+        """Begin to detach a volume; that it is detached shows in :meth:`volumes`."""
+        self._pydo.volume_actions.post_by_id(volume, {"type": "detach", "droplet_id": int(droplet), "region": region})
+
+    def unassign(self, ip: str) -> None:
+        """Begin to take a reserved IP from its droplet; that it is free shows in :meth:`reserved_ips`."""
+        self._pydo.reserved_ips_actions.post(ip, {"type": "unassign"})
+
+    def project(self, name: str) -> Project:
+        """Return the project of this name, making it where there is none."""
+        body = {"name": name, "purpose": "Operational / Developer tooling", "environment": "Development"}
+        return self.made(
+            lambda: next((project for project in self.projects() if project.name == name), None),
+            lambda: _one(self._pydo.projects.create(body), "project", Project.of),
+            f"the project {name}",
+        )
+
+    def adopt(self, project: str, urn: str) -> None:
+        """Move a resource into a project."""
+        self.insistently(lambda: self._pydo.projects.assign_resources(project, {"resources": [urn]}))
+
+    def delete(self, kind: str, identity: str) -> bool:
+        """Begin to delete something; return False where it is gone already.
+
+        ``kind`` is a key of the table below; a record's identity is ``domain/id``. A cluster goes with what its
+        controllers made.
+        """
+        domain, _, record = identity.partition("/")
+        deletions: dict[str, Callable[[], Any]] = {
+            "cluster": lambda: self._pydo.kubernetes.destroy_associated_resources_dangerous(identity),
+            "droplet": lambda: self._pydo.droplets.destroy(int(identity)),
+            "volume": lambda: self._pydo.volumes.delete(identity),
+            "snapshot": lambda: self._pydo.snapshots.delete(identity),
+            "load balancer": lambda: self._pydo.load_balancers.delete(identity),
+            "firewall": lambda: self._pydo.firewalls.delete(identity),
+            "reserved IP": lambda: self._pydo.reserved_ips.delete(identity),
+            "domain": lambda: self._pydo.domains.delete(identity),
+            "record": lambda: self._pydo.domains.delete_record(domain, int(record)),
+            "ssh key": lambda: self._pydo.ssh_keys.delete(identity),
+            "certificate": lambda: self._pydo.certificates.delete(identity),
+            "vpc": lambda: self._pydo.vpcs.delete(identity),
+            "project": lambda: self._pydo.projects.delete(identity),
+            "registry": lambda: self._pydo.registries.delete(identity),
+            "database": lambda: self._pydo.databases.destroy_cluster(identity),
+            "spaces key": lambda: self._pydo.spaces_key.delete(identity),
+            "tag": lambda: self._pydo.tags.delete(identity),
+        }
+        try:
+            deletions[kind]()
+        except NotFound:
+            return False
+        return True
+
+    # -- how creations are sent ---------------------------------------------------------------------------------
+
+    def made(self, look: Callable[[], T | None], send: Callable[[], T], what: str) -> T:
+        """Return what ``look`` finds, or what ``send`` makes: never two of it, whatever becomes of an answer.
+
+        DigitalOcean knows no idempotency keys. So after an answer that was lost we look for a while for what the
+        request may have made all the same, and send it again only when nothing shows up.
+        """
+        found = look()
+        if found is not None:
+            return found
+        patience = self.patience
+        for attempt in retry.attempts(_lost, tries=patience.tries, first=patience.first, longest=patience.longest):
+            with attempt:
+                try:
+                    return send()
+                except NameTaken:
+                    found = look()
+                    if found is None:
+                        raise
+                    return found
+                except (Unavailable, AnswerUnreadable) as error:
+                    found = self._settled(look, what)
+                    if found is None:
+                        raise
+                    report.note(f"{what} was made, though the answer was lost: {error.message}")
+                    return found
+        raise AssertionError("the last attempt returns or raises")
+
+    def insistently(self, send: Callable[[], T]) -> T:
+        """Return what ``send`` returns, sending again after a lost answer: for what does no harm when done twice."""
+        patience = self.patience
+        for attempt in retry.attempts(_lost, tries=patience.tries, first=patience.first, longest=patience.longest):
+            with attempt:
+                return send()
+        raise AssertionError("the last attempt returns or raises")
+
+    def _settled(self, look: Callable[[], T | None], what: str) -> T | None:
+        """Return what shows up within a while, None where nothing does."""
+        pause = min(self.patience.poll, self.patience.settle)
+        try:
+            return wait.until(
+                lambda: [found] if (found := look()) is not None else None,
+                f"{what} to show up",
+                timeout=self.patience.settle,
+                interval=pause,
+            )[0]
+        except DeadlineExceeded:
+            return None
+
+    def _all(self, operation: Callable[..., Any], key: str, of: Callable[[Any], T]) -> list[T]:
+        """Return all of a listing, page by page; what moves between two pages while we read is counted once."""
+        found: dict[T, None] = {}
+        page = 1
+        while True:
+            answer = operation(per_page=_PAGE, page=page)
+            items = _many(answer, key, of)
+            found.update(dict.fromkeys(items))
+            links = answer.get("links") if isinstance(answer, Mapping) else None
+            pages = links.get("pages") if isinstance(links, Mapping) else None
+            if not items or not isinstance(pages, Mapping) or not pages.get("next"):
+                return list(found)
+            page += 1
+
+
+def _one(answer: Any, key: str, of: Callable[[Any], T]) -> T:
+    return _read(answer, lambda raw: of(raw[key]))
+
+
+def _many(answer: Any, key: str, of: Callable[[Any], T]) -> list[T]:
+    return _read(answer, lambda raw: [of(one) for one in raw[key] or ()])
+
+
+def _read(answer: Any, of: Callable[[Any], T]) -> T:
+    try:
+        return of(answer)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        told = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise AnswerUnreadable(
+            f"DigitalOcean's answer is not as its description says: {told}.",
+            hint="Check DIGITALOCEAN_API_URL, and whether a newer dogitops knows the API as it is now.",
+        ) from error
+
+
+def _lost(error: Exception) -> bool:
+    return isinstance(error, Unavailable)
+
+
+_TOKEN_HINT = (
+    "Make one at https://cloud.digitalocean.com/account/api/tokens and export DIGITALOCEAN_TOKEN=…; "  # noqa: S105
+    "without an account: 'dogitops simulate digitalocean'."
+)
