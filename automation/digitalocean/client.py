@@ -156,10 +156,6 @@ class DigitalOcean:
         """Return all SSH keys."""
         return self._all(self._pydo.ssh_keys.list, "ssh_keys", Named.of)
 
-    def certificates(self) -> list[Named]:
-        """Return all certificates."""
-        return self._all(self._pydo.certificates.list, "certificates", Named.of)
-
     def vpcs(self) -> list[Vpc]:
         """Return all private networks."""
         return self._all(self._pydo.vpcs.list, "vpcs", Vpc.of)
@@ -257,7 +253,6 @@ class DigitalOcean:
             "domain": lambda: self._pydo.domains.delete(identity),
             "record": lambda: self._pydo.domains.delete_record(domain, int(record)),
             "ssh key": lambda: self._pydo.ssh_keys.delete(identity),
-            "certificate": lambda: self._pydo.certificates.delete(identity),
             "vpc": lambda: self._pydo.vpcs.delete(identity),
             "project": lambda: self._pydo.projects.delete(identity),
             "registry": lambda: self._pydo.registries.delete(identity),

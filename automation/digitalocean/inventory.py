@@ -228,12 +228,6 @@ def _firewalls(seen: _Seen) -> Iterator[Item]:
             yield _item("firewall", one, "")
 
 
-def _certificates(seen: _Seen) -> Iterator[Item]:
-    for one in seen.cloud.certificates():
-        if ownership.is_named(one.name):
-            yield _item("certificate", one, "")
-
-
 def _keys(seen: _Seen) -> Iterator[Item]:
     for one in seen.cloud.ssh_keys():
         if ownership.is_named(one.name):
@@ -280,7 +274,6 @@ _LISTINGS: dict[str, Callable[[_Seen], Iterator[Item]]] = {
     "record": _records,
     "domain": _domains,
     "firewall": _firewalls,
-    "certificate": _certificates,
     "vpc": _vpcs,
     "registry": _registries,
     "ssh key": _keys,
