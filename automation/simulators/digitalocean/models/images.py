@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from automation.simulators.digitalocean.cloud import Cloud
 
 
-@kind("images", urn="image", tag="image")
+@kind("images", tag="image")
 @dataclass(slots=True)
 class Image(Resource):
     """``type`` is snapshot, backup or custom; ``droplet`` is what a snapshot was taken of."""

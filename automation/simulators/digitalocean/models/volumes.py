@@ -39,7 +39,7 @@ class Volume(Resource):
     pending: int | None = None
 
 
-@kind("volume_snapshots", urn="volumesnapshot", tag="volume_snapshot")
+@kind("volume_snapshots", tag="volume_snapshot")
 @dataclass(slots=True)
 class VolumeSnapshot(Resource):
     """A snapshot of a volume, which need not be there any more."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from automation.simulators.digitalocean import events
 from automation.simulators.digitalocean.answers import Answer, not_found, unprocessable
 from automation.simulators.digitalocean.calls import Call, Fields
 from automation.simulators.digitalocean.cloud import Cloud
@@ -138,5 +139,7 @@ def _get_snapshot(cloud: Cloud, call: Call) -> Answer:
 
 @route("DELETE", "/v2/volumes/snapshots/{snapshot_id}", "block_storage_snapshot:delete")
 def _delete_snapshot(cloud: Cloud, call: Call) -> Answer:
-    cloud.state.remove(_found(cloud, call))
+    taken = _found(cloud, call)
+    cloud.state.remove(taken)
+    events.tell(cloud, "resource.deleted", resource=taken)
     return Answer(status=204)
