@@ -116,22 +116,19 @@ def _cluster(cloud: DigitalOcean, item: Item) -> None:
 
 
 def _volume(cloud: DigitalOcean, item: Item) -> None:
-    """Detach the volume from whatever it is attached to, then delete it."""
+    """Detach the volume from whatever it is attached to, as often as that fails, then delete it."""
 
-    def attached() -> tuple[str, ...]:
-        return next((one.droplets for one in cloud.volumes() if one.id == item.id), ())
+    def detached() -> bool:
+        droplets = next((one.droplets for one in cloud.volumes() if one.id == item.id), ())
+        for droplet in droplets:
+            try:
+                cloud.detach(item.id, droplet, item.region)
+            except (Conflict, Invalid, NotFound) as error:  # it is on its way, or gone: the next look decides
+                report.doing(error.message)
+        return not droplets
 
-    for droplet in attached():
-        try:
-            cloud.detach(item.id, droplet, item.region)
-        except (Conflict, Invalid, NotFound) as error:  # it may be on its way already: the look below decides
-            report.doing(error.message)
-    wait.until(
-        lambda: not attached(),
-        f"the volume {item.name} to be detached",
-        timeout=cloud.patience.busy,
-        interval=cloud.patience.poll,
-    )
+    patience = cloud.patience
+    wait.until(detached, f"the volume {item.name} to be detached", timeout=patience.busy, interval=patience.poll)
     _plain(cloud, item)
 
 

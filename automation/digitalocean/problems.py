@@ -104,7 +104,7 @@ _VERBS = {"GET": "read", "HEAD": "read", "POST": "create", "PUT": "update", "PAT
 _QUOTA = re.compile(
     r"\b(exceed\w*|reached|over)\b[^.]*\b(limit|quota)|\b(limit|quota)\b[^.]*\b(exceed|reach)", re.IGNORECASE
 )
-_CAPACITY = re.compile(r"capacity|currently (un|not )available|sold out|insufficient resources", re.IGNORECASE)
+_CAPACITY = re.compile(r"capacity|(un|not )available in|sold out|insufficient resources", re.IGNORECASE)
 _TAKEN = re.compile(
     r"already (exists|in use|taken|been taken)|name .*(taken|in use|not unique)|must be unique", re.IGNORECASE
 )
