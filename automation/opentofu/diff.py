@@ -64,7 +64,7 @@ def printed(value: Tree) -> str:
     return _cut(compact(value))
 
 
-def compact(value: Tree) -> str:
+def compact(value: Tree) -> str:  # noqa: PLR0911 - one for each kind of value
     """Return a value as JSON on one line, with words in place of what is hidden or unknown."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{encode_basestring(k)}: {compact(v)}" for k, v in value.items()) + "}"
@@ -74,7 +74,11 @@ def compact(value: Tree) -> str:
         return encode_basestring(value)
     if value is None:
         return "null"
-    return printed(value) if isinstance(value, Hidden) or value is UNKNOWN else json.dumps(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return str(value)
+    return printed(value)
 
 
 def dotted(path: Path) -> str:

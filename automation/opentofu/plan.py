@@ -7,23 +7,33 @@ read the repository.
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any
 
-from automation.errors import DogitopsError
+from automation.opentofu.fields import PlanUnreadable, field, kind_of, typed, unreadable
 from automation.opentofu.redact import Redactor, Tree
 from automation.opentofu.sensitivity import MAX_DEPTH, either
 
+__all__ = [
+    "Action",
+    "Check",
+    "OutputChange",
+    "Path",
+    "Plan",
+    "PlanUnreadable",
+    "ResourceChange",
+    "load",
+    "parse",
+    "read",
+]
+
 MAJOR_FORMAT = "1"
 Path = tuple[str | int, ...]
-_T = TypeVar("_T")
-
-
-class PlanUnreadable(DogitopsError):  # noqa: N818 - reads as what happened
-    """A document is not a plan that this version can read."""
 
 
 class Action(StrEnum):
@@ -188,12 +198,13 @@ def read(raw: bytes | str, redactor: Redactor | None = None) -> Plan:
 def load(raw: bytes | str) -> dict[str, Any]:
     """Return the document in ``raw``, for readers that need it as it is; it is not redacted. Raises PlanUnreadable."""
     try:
-        document = json.loads(raw, parse_constant=_no_number)
+        with _no_collection():
+            document = json.loads(raw, parse_constant=_no_number)
     except (ValueError, RecursionError):  # bytes that are no text and numbers without end are ValueErrors, too
         # The reason is left out: it can quote the document.
-        raise _unreadable("the plan", "it is not the JSON that tofu show -json prints") from None
+        raise unreadable("the plan", "it is not the JSON that tofu show -json prints") from None
     if not isinstance(document, dict):
-        raise _unreadable("the plan", f"it is {_kind(document)}, not an object")
+        raise unreadable("the plan", f"it is {kind_of(document)}, not an object")
     return document
 
 
@@ -204,9 +215,14 @@ def parse(document: dict[str, Any], redactor: Redactor | None = None) -> Plan:
     Raises PlanUnreadable for everything that is not a plan of format 1.x.
     """
     if not isinstance(document, dict):
-        raise _unreadable("the plan", f"it is {_kind(document)}, not an object")
+        raise unreadable("the plan", f"it is {kind_of(document)}, not an object")
     version = _version(document)
     reader = _Reader(redactor if redactor is not None else Redactor())
+    with _no_collection():
+        return _plan(document, version, reader)
+
+
+def _plan(document: dict[str, Any], version: str, reader: _Reader) -> Plan:
     try:
         reader.redactor.learn(document)
         resources = [c for c in reader.resources(document, "resource_changes") if c is not None]
@@ -218,17 +234,29 @@ def parse(document: dict[str, Any], redactor: Redactor | None = None) -> Plan:
             checks=tuple(reader.checks(document)),
             tofu_version=reader.text(document, "terraform_version", "the plan"),
             format_version=version,
-            complete=_get(document, "complete", bool, "the plan", default=True),
-            errored=_get(document, "errored", bool, "the plan", default=False),
+            complete=field(document, "complete", bool, "the plan", default=True),
+            errored=field(document, "errored", bool, "the plan", default=False),
         )
     except RecursionError:
-        raise _unreadable("the plan", f"a value is nested more than {MAX_DEPTH} levels deep") from None
+        raise unreadable("the plan", f"a value is nested more than {MAX_DEPTH} levels deep") from None
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep the garbage collector away: a plan has no cycles, and being searched for them takes most of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _version(document: dict[str, Any]) -> str:
-    version = _get(document, "format_version", str, "the plan")
+    version = field(document, "format_version", str, "the plan")
     if not version.isascii() or not all(part.isdigit() for part in version.split(".")):
-        raise _unreadable("the plan", "its format_version is not a version")
+        raise unreadable("the plan", "its format_version is not a version")
     if version.split(".")[0] != MAJOR_FORMAT:
         told = document.get("terraform_version")
         by = f" by version {told[:20]}" if isinstance(told, str) and told.replace(".", "").isalnum() else ""
@@ -238,7 +266,7 @@ def _version(document: dict[str, Any]) -> str:
         )
     if not {"planned_values", "resource_changes", "output_changes"} & document.keys():
         found = "a state" if "values" in document else "other JSON"
-        raise _unreadable("the plan", f"it has no planned values; it is {found}, not a plan")
+        raise unreadable("the plan", f"it has no planned values; it is {found}, not a plan")
     return version
 
 
@@ -249,26 +277,26 @@ class _Reader:
         self.redactor = redactor
 
     def text(self, raw: Mapping[str, Any], key: str, where: str) -> str:
-        return self.redactor.text(_get(raw, key, str, where, default=""))
+        return self.redactor.text(field(raw, key, str, where, default=""))
 
     def resources(self, document: dict[str, Any], key: str) -> Iterator[ResourceChange | None]:
-        for index, raw in enumerate(_get(document, key, list, "the plan", default=[])):
+        for index, raw in enumerate(field(document, key, list, "the plan", default=[])):
             where = f"{key}[{index}]"
             if not isinstance(raw, dict):
-                raise _unreadable(where, f"it is {_kind(raw)}, not an object")
+                raise unreadable(where, f"it is {kind_of(raw)}, not an object")
             yield self.resource(raw, where)
 
     def resource(self, raw: dict[str, Any], where: str) -> ResourceChange | None:
-        change = _get(raw, "change", dict, where)
+        change = field(raw, "change", dict, where)
         action, create_first, abandons = self.action(change, where)
-        address = _get(raw, "address", str, where)
-        previous = _get(raw, "previous_address", str, where, default="") or None
+        address = field(raw, "address", str, where)
+        previous = field(raw, "previous_address", str, where, default="") or None
         importing = self.importing(change, where)
         if action is Action.NO_OP and previous is None and importing is None:
             return None
         text = self.redactor.text
         before, after = self.values(change, where)
-        reason = _get(raw, "action_reason", str, where, default="")
+        reason = field(raw, "action_reason", str, where, default="")
         return ResourceChange(
             address=text(address),
             type=self.text(raw, "type", where),
@@ -289,12 +317,12 @@ class _Reader:
         )
 
     def action(self, change: dict[str, Any], where: str) -> tuple[Action, bool, bool]:
-        actions = _get(change, "actions", list, where)
+        actions = field(change, "actions", list, where)
         try:
             return _ACTIONS[tuple(actions)]
         except (KeyError, TypeError):
             told = self.redactor.text(", ".join(map(str, actions[:4])))[:60]
-            raise _unreadable(where, f"its actions ({told}) are unknown") from None
+            raise unreadable(where, f"its actions ({told}) are unknown") from None
 
     def values(self, change: dict[str, Any], where: str) -> tuple[Tree, Tree]:
         # A value that one side marks is hidden on both: what becomes sensitive now was no less a secret before.
@@ -303,11 +331,11 @@ class _Reader:
             before = self.redactor.tree(change.get("before"), marks, False)
             after = self.redactor.tree(change.get("after"), marks, change.get("after_unknown", False))
         except (TypeError, ValueError):
-            raise _unreadable(where, "its values are not JSON") from None
+            raise unreadable(where, "its values are not JSON") from None
         return before, after
 
     def importing(self, change: dict[str, Any], where: str) -> str | None:
-        raw = _get(change, "importing", dict, where, default=None)
+        raw = field(change, "importing", dict, where, default=None)
         if raw is None:
             return None
         identity = raw.get("id")
@@ -315,23 +343,23 @@ class _Reader:
             try:
                 identity = json.dumps(raw["identity"], sort_keys=True)
             except (TypeError, ValueError):
-                raise _unreadable(where, "the identity to import is not JSON") from None
+                raise unreadable(where, "the identity to import is not JSON") from None
         if identity is not None and not isinstance(identity, str):
-            raise _unreadable(where, "the id to import is not a string")
+            raise unreadable(where, "the id to import is not a string")
         return self.redactor.text(identity or "(known after apply)")
 
     def paths(self, change: dict[str, Any], where: str) -> Iterator[Path]:
-        for path in _get(change, "replace_paths", list, where, default=[]):
+        for path in field(change, "replace_paths", list, where, default=[]):
             if not isinstance(path, list):
-                raise _unreadable(where, "a path in replace_paths is not a list")
-            yield tuple(part if isinstance(part, int) else self.redactor.text(_is(part, str, where)) for part in path)
+                raise unreadable(where, "a path in replace_paths is not a list")
+            yield tuple(part if isinstance(part, int) else self.redactor.text(typed(part, str, where)) for part in path)
 
     def outputs(self, document: dict[str, Any]) -> Iterator[OutputChange]:
-        changes = _get(document, "output_changes", dict, "the plan", default={})
+        changes = field(document, "output_changes", dict, "the plan", default={})
         for number, (name, change) in enumerate(changes.items()):
             where = f"output {number}"
             if not isinstance(change, dict) or not isinstance(name, str):
-                raise _unreadable(where, f"it is {_kind(change)}, not an object")
+                raise unreadable(where, f"it is {kind_of(change)}, not an object")
             action = self.action(change, where)[0]
             if action is Action.NO_OP:
                 continue
@@ -345,49 +373,18 @@ class _Reader:
         return {}
 
     def checks(self, document: dict[str, Any]) -> Iterator[Check]:
-        for index, raw in enumerate(_get(document, "checks", list, "the plan", default=[])):
+        for index, raw in enumerate(field(document, "checks", list, "the plan", default=[])):
             where = f"checks[{index}]"
-            static = _is(raw, dict, where)
-            for item in _get(static, "instances", list, where, default=[]) or [static]:
-                found = _is(item, dict, where)
-                problems = [_is(p, dict, where) for p in _get(found, "problems", list, where, default=[])]
+            static = typed(raw, dict, where)
+            for item in field(static, "instances", list, where, default=[]) or [static]:
+                found = typed(item, dict, where)
+                problems = [typed(p, dict, where) for p in field(found, "problems", list, where, default=[])]
                 yield Check(
-                    self.text(_get(found, "address", dict, where), "to_display", where),
+                    self.text(field(found, "address", dict, where), "to_display", where),
                     self.text(found, "status", where),
                     tuple(self.text(problem, "message", where) for problem in problems),
                 )
 
 
-_REQUIRED: Any = object()
-
-
-def _get(raw: Mapping[str, Any], key: str, kind: type[_T], where: str, *, default: Any = _REQUIRED) -> _T:
-    value = raw.get(key)
-    if value is None:
-        if default is _REQUIRED:
-            raise _unreadable(where, f"{key} is missing")
-        return default  # type: ignore[no-any-return]
-    return _is(value, kind, where, key)
-
-
-def _is(value: Any, kind: type[_T], where: str, key: str = "a part of it") -> _T:
-    if not isinstance(value, kind):
-        raise _unreadable(where, f"{key} is {_kind(value)}")
-    return value
-
-
-def _kind(value: Any) -> str:
-    names = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
-    return names.get(type(value), "a number")
-
-
 def _no_number(_: str) -> float:
     raise ValueError
-
-
-def _unreadable(where: str, why: str) -> PlanUnreadable:
-    lead = "The plan" if where == "the plan" else f"The plan's {where}"
-    return PlanUnreadable(
-        f"{lead} can't be read: {why}.",
-        hint="Make the plan again, and print it with: tofu show -json PLANFILE",
-    )

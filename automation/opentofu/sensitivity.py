@@ -35,9 +35,11 @@ def marked(marks: Any) -> bool:
         return True
     if not marks:
         return False
-    if isinstance(marks, dict):
-        return any(marked(part) for part in marks.values())
-    return isinstance(marks, list) and any(marked(part) for part in marks)
+    parts = marks.values() if isinstance(marks, dict) else marks if isinstance(marks, list) else ()
+    for part in parts:  # noqa: SIM110 - a loop is twice as fast, and this is what a plan is mostly made of
+        if part and marked(part):
+            return True
+    return False
 
 
 def padded(items: list[Any], size: int, filler: Any) -> list[Any]:

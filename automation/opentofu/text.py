@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from automation.opentofu import diff
 from automation.opentofu.guard import Finding
 from automation.opentofu.plan import Action, Check, OutputChange, Plan, ResourceChange
+from automation.opentofu.redact import Tree
 
 SIGNS = {
     Action.CREATE: "+",
@@ -92,6 +93,11 @@ def _outputs(outputs: Sequence[OutputChange]) -> Iterator[str]:
 
 
 def _attributes(change: ResourceChange) -> Iterator[str]:
+    if change.action is Action.DELETE and isinstance(change.before, dict):
+        for name, value in sorted(change.before.items()):
+            if value not in _NOTHING:
+                yield f"      - {diff.dotted((name,))} = {diff.printed(value)}"
+        return
     unknown: list[str] = []
     for item in diff.attributes(change):
         if item.unknown and not item.forces_replacement:
@@ -102,6 +108,7 @@ def _attributes(change: ResourceChange) -> Iterator[str]:
         yield f"      known after apply: {', '.join(unknown)}"
 
 
+_NOTHING: tuple[Tree, ...] = (None, [], {})
 _SIGN_OF_KIND = {"added": "+", "removed": "-", "changed": "~"}
 
 

@@ -224,7 +224,7 @@ FORMS = (
 )
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(documents())
 def test_no_canary_shows(document: dict[str, Any]) -> None:
     plan = parse(document, Redactor(b"k" * 32, [Secret(KNOWN), Secret(LINES)]))

@@ -63,7 +63,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 PLACES = tuple([place for place in places(raw) if place and place[0] != "configuration"] for raw in FIXTURES)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=CHECKS)
+@settings(deadline=None, suppress_health_check=CHECKS)
 @given(st.data())
 def test_a_mutated_plan(data: st.DataObject) -> None:
     number = data.draw(st.integers(0, len(FIXTURES) - 1))
@@ -83,7 +83,7 @@ def test_a_mutated_plan(data: st.DataObject) -> None:
     read_or_refuse(raw)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=CHECKS)
+@settings(deadline=None, suppress_health_check=CHECKS)
 @given(nonsense | st.dictionaries(st.sampled_from(sorted(FIXTURES[1])), nonsense))
 def test_nonsense(raw: Any) -> None:
     read_or_refuse(raw)
@@ -91,7 +91,7 @@ def test_nonsense(raw: Any) -> None:
         read_or_refuse({**raw, "format_version": "1.2", "planned_values": {}})
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=CHECKS)
+@settings(deadline=None, suppress_health_check=CHECKS)
 @given(nonsense, nonsense, nonsense, nonsense, nonsense)
 def test_nonsense_in_a_change(before: Any, after: Any, sensitive: Any, unknown: Any, other: Any) -> None:
     marks = {"before_sensitive": sensitive, "after_sensitive": other, "after_unknown": unknown}
@@ -101,7 +101,7 @@ def test_nonsense_in_a_change(before: Any, after: Any, sensitive: Any, unknown: 
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 @given(st.binary(max_size=50) | st.text(max_size=50))
 def test_bytes(raw: bytes | str) -> None:
     with pytest.raises(PlanUnreadable) as caught:
@@ -109,7 +109,7 @@ def test_bytes(raw: bytes | str) -> None:
     assert caught.value.hint
 
 
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 @given(st.data())
 def test_a_plan_cut_short(data: st.DataObject) -> None:
     raw = json.dumps(FIXTURES[3])
