@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import signal
+
+import hypothesis
+import pytest
 
 # A shell that starts us in the background has SIGINT ignored, and so would every program that we interrupt in a test.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# By default enough examples for a run of minutes; HYPOTHESIS_PROFILE=thorough looks deeper.
+hypothesis.settings.register_profile("quick", max_examples=30, deadline=None)
+hypothesis.settings.register_profile("thorough", max_examples=1000, deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the end-to-end tests in one worker: they share clusters, ports and docker."""
+    for item in items:
+        if item.get_closest_marker("e2e"):
+            item.add_marker(pytest.mark.xdist_group("e2e"))

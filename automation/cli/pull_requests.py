@@ -67,6 +67,7 @@ def changed(
     *,
     since: Annotated[str | None, typer.Option(help="The commit that the change starts from.")] = None,
     every: Annotated[bool, typer.Option("--all", help="All environments, touched or not.")] = False,
+    untouched: Annotated[bool, typer.Option("--untouched", help="Those that the change does not touch.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
 ) -> None:
     """Print the shared environments that a change touches, modules followed."""
@@ -82,10 +83,10 @@ def changed(
     names = environment.shared_names(Workspace.find())  # what lives on one machine is no business of a workflow
     if since is not None:
         found = job.since(Workspace.find(), since)
-        names = [name for name in names if name in found.environments]
+        names = [name for name in names if (name in found.environments) != untouched]
         for gone in found.deleted:
             report.warn(f"{gone} is no longer described, but what it made stays: destroy it before its folder goes.")
-        met = on_pull_request()
+        met = None if untouched else on_pull_request()
         if met is not None:
             pull_request.announce(*met, names)
     actions.output("environments", json.dumps(names))

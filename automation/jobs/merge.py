@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from automation import report
 from automation.errors import DogitopsError, Refused
@@ -15,7 +15,7 @@ from automation.jobs.plan import plan
 from automation.jobs.pull_request import REVIEW, WORKFLOW, Place
 from automation.jobs.review import Review, load, review
 from automation.opentofu import canonical, comment, envelope, notices
-from automation.opentofu.envelope import Manifest
+from automation.opentofu.envelope import Manifest, Opened
 from automation.opentofu.envelopes import Found
 from automation.opentofu.outcome import Outcome
 from automation.opentofu.runner import StateLocked
@@ -23,6 +23,10 @@ from automation.opentofu.runner import StateLocked
 # Who makes plans that may be applied: the pull request's own, and what was offered after its merge.
 MAKERS = (WORKFLOW, ".github/workflows/apply.yml", ".github/workflows/comment-commands.yml")
 EVENTS = ("pull_request", "push", "issue_comment")
+
+
+class Stopped(Refused):
+    """The plan that people read can't be applied any more; the pull request shows a new one next to it."""
 
 
 @dataclass
@@ -59,24 +63,22 @@ def apply_merged(place: Place, *, digest: str = "") -> Applied:
     that people read: the difference, and a new plan to agree to, are on the pull request then.
     """
     site, head = place.site, repository.head(place.site.workspace.root)
-    place.locks.acquire(site.name, place.holder)
     place.set_status("pending", "being applied")
     try:
+        place.locks.acquire(site.name, place.holder)
         with report.phase(f"Finding the plan of {site.name} for #{place.pull.number}"):
             found = _find(place, digest)
             _check_origin(place, found.manifest, head)
             opened = envelope.unseal(place.envelopes.get(found), site.envelope_key)
-            reviewed = place.acknowledged(load(site, opened.files[REVIEW], opened.manifest.base_sha))
+        site.store.ensure_bucket(site.environment.state.bucket)
+        reasons = _stale(place, opened.manifest, offered=bool(digest))
+        reviewed = _made_again(place, opened, reasons, found) if reasons else _as_sealed(place, opened)
+    except Stopped:
+        raise
     except DogitopsError as error:
         _stop(place, error)
         raise
-    reasons = _stale(place, opened.manifest, offered=bool(digest))
-    site.store.ensure_bucket(site.environment.state.bucket)
-    if reasons:
-        reviewed = _made_again(place, reviewed, reasons, found)
-    else:
-        site.tofu.init()
-        site.tofu.import_plan(opened.files, opened.manifest.model_dump(mode="json"))
+    reviewed = place.acknowledged(reviewed)
     if digest:  # a maintainer asked for this very digest after having read it
         reviewed = reviewed.acknowledged(reviewed.acknowledged_by or place.event.run.actor)
     if reviewed.refused:
@@ -158,18 +160,37 @@ def _stale(place: Place, manifest: Manifest, *, offered: bool) -> list[str]:
     return reasons
 
 
-def _made_again(place: Place, read: Review, reasons: list[str], found: Found) -> Review:
-    """Plan again; return the new plan's review if it says the same, else show both and raise Refused."""
+def _as_sealed(place: Place, opened: Opened) -> Review:
+    """Make the sealed plan the saved one, and review what it does; raise Refused if that is not what was shown.
+
+    What a pull request's own run wrote about its plan is not believed: the plan file itself is read again, here.
+    """
+    site, manifest = place.site, opened.manifest
+    saved = site.tofu.import_plan(opened.files, manifest.model_dump(mode="json"))
+    reviewed = review(site, site.tofu.show(saved.path), manifest.base_sha)
+    if reviewed.digest == manifest.plan_digest == load(site, opened.files[REVIEW]).digest:
+        return reviewed
+    site.tofu.discard_plan()
+    raise Refused(
+        f"The sealed plan of {site.name} for #{place.pull.number} does something else than what was shown: its digest "
+        f"is {reviewed.digest[:12]}, and {manifest.plan_digest[:12]} was shown.",
+        hint=f"Look at run {manifest.run_id}: somebody who has the key sealed another plan. Nothing was applied.",
+    )
+
+
+def _made_again(place: Place, opened: Opened, reasons: list[str], found: Found) -> Review:
+    """Plan again; return the new plan's review if it says the same, else show both and raise Stopped."""
+    read = load(place.site, opened.files[REVIEW])
     report.warn(f"The plan that was read is stale: {'; '.join(reasons)}. Planning again to compare.")
     _, document = plan(place.site)
     now = review(place.site, document, place.base)
-    if now.digest == read.digest:
+    if now.digest == opened.manifest.plan_digest:
         report.note("the new plan says the same, to the last attribute: it is applied")
-        return replace(now, acknowledged_by=read.acknowledged_by)
+        return now
     _offer(place, read, now, tuple(reasons))
     place.envelopes.remove(found)
     place.site.tofu.discard_plan()
-    raise Refused(
+    raise Stopped(
         f"The plan of {place.site.name} that people read is stale ({'; '.join(reasons)}), and a plan made now is "
         "different, so nothing was applied.",
         hint=f"Read the difference on #{place.pull.number}. A maintainer applies the new plan with the comment "

@@ -45,9 +45,9 @@ class Review:
     def verdict(self) -> str:
         """Return the verdict in a few words, for a commit status."""
         if self.broken:
-            return f"refused: {len(self.broken)} policies are broken"
+            return f"refused: {_number(len(self.broken), 'policy is', 'policies are')} broken"
         if self.findings and not self.acknowledged_by:
-            return f"refused: {len(self.findings)} protected resources would be lost"
+            return f"refused: {_number(len(self.findings), 'protected resource', 'protected resources')} would be lost"
         counts = ", ".join(f"{number} to {word}" for word, number in self.plan.counts().items())
         told = counts or ("outputs only" if not self.plan.empty else "no changes")
         return f"{told}; acknowledged by {self.acknowledged_by}" if self.acknowledged_by else told
@@ -60,6 +60,10 @@ class Review:
         """Return the review as JSON, for an envelope; it holds no secret, since the plan was redacted when read."""
         results = [asdict(result) for result in self.policy]
         return json.dumps({"plan": canonical.document(self.plan), "policy": results}).encode()
+
+
+def _number(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
 
 
 def review(site: Site, document: dict[str, Any], base: str = "") -> Review:

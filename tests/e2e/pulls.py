@@ -167,9 +167,9 @@ class Project:
         self.hosted.hub.comment(NAME, number, body, login=login)
 
     def one(self) -> Outcome:
-        """Let Actions do what there is to do: one run with jobs, beside those whose jobs are all skipped."""
+        """Let Actions do what there is to do: one run with jobs, beside those that find nothing to do."""
         ran = self.hosted.deliver()
-        busy = [one for one in ran if one.outcome.results]
+        busy = [one for one in ran if {job for job, _ in one.outcome.results} - {"held"}]
         assert len(busy) == 1, [(one.call.path, one.outcome.results) for one in ran]
         return busy[0].outcome
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +12,13 @@ import pytest
 
 from automation import wait
 from automation.objectstore import ObjectStore
+from automation.opentofu import envelope
+from automation.opentofu.envelope_key import Key
+from automation.opentofu.saved import PLAN as PLAN_FILE
+from automation.opentofu.saved import RECORD
+from automation.secret import Secret
 from automation.simulators.github import GitHubSimulator
-from tests.e2e.pulls import NAME, Project, make_project, make_tree, served_store
+from tests.e2e.pulls import FOLDER, NAME, Project, make_project, make_tree, served_store
 
 pytestmark = pytest.mark.e2e
 
@@ -345,6 +352,44 @@ def test_a_sealed_plan_that_was_tampered_with_is_refused(project: Project) -> No
     assert outcome.exit_code("apply", environment="sandbox") == 5, outcome.told
     assert project.inputs()["greeting"] == "hello"
     assert project.status(number) == "failure"
+
+
+def test_a_sealed_plan_that_does_something_else_than_was_shown_is_refused(project: Project) -> None:
+    number = project.propose("greet", project.main.replace('"hello"', '"good morning"'))
+    assert project.one().code == 0
+    shown = project.plan_comment(number)
+    (key,) = project.envelopes()
+    envelope_key = Key.from_secret(Secret(project.planted.envelope_key))
+    opened = envelope.unseal(project.objects()[key], envelope_key)
+    evil = project.main.replace('"hello"', '"pwned"')
+    project.terminal("plan", "sandbox", main=evil)
+    plan = (project.desk / ".dogitops/sandbox/plans/environment.tfplan").read_bytes()
+    record = {**json.loads(opened.files[RECORD]), "plan": hashlib.sha256(plan).hexdigest()}
+    files = {**opened.files, PLAN_FILE: plan, RECORD: json.dumps(record).encode()}
+    forged = envelope.seal(opened.manifest, files, envelope_key)
+    project.store.client().put_object(Bucket=project.bucket, Key=key, Body=forged)
+    project.hosted.hub.merge(NAME, number, login="ada")
+    outcome = project.one()
+    assert outcome.exit_code("apply", environment="sandbox") != 0, outcome.told
+    assert project.inputs()["greeting"] == "hello"
+    assert shown[0]["digest"][:12] in project.apply_comment(number)[1]
+    assert project.status(number) == "failure"
+
+
+def test_what_a_pull_request_touches_no_more_is_given_back_when_it_is_merged(project: Project) -> None:
+    hosted = project.hosted
+    number = project.propose("greet", project.main.replace('"hello"', '"good morning"'))
+    assert project.one().code == 0
+    assert len(project.envelopes()) == 1
+    files = {f"{FOLDER}/main.tf": project.main, "NOTES.md": "After all, nothing.\n"}
+    hosted.hub.push(NAME, "greet", files, "After all", login="ada")
+    assert project.one().code == 0
+    hosted.hub.merge(NAME, number, login="ada")
+    assert all(ran.outcome.code == 0 for ran in hosted.deliver())
+    assert project.envelopes() == []
+    second = project.propose("next", project.main.replace('"hello"', '"good evening"'))
+    assert project.one().code == 0
+    assert project.status(second) == "success"
 
 
 def test_github_failing_in_the_middle_leaves_one_comment(project: Project) -> None:

@@ -314,7 +314,7 @@ results = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(
     plans(),
     st.sampled_from([12_000, 30_000, LIMIT]),
@@ -334,7 +334,7 @@ def test_any_plan_fits_and_can_neither_forge_nor_ping(
         assert all(one in seen for one in lost)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(documents())
 def test_no_canary_shows_in_a_comment(raw: dict[str, Any]) -> None:
     plan = parse(raw, Redactor(b"k" * 32, [Secret(KNOWN), Secret(LINES)]))

@@ -470,7 +470,7 @@ json_values = st.recursive(
 
 
 @given(st.data())
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_plan_with_anything_anywhere_is_read_or_refused(tmp_path: Path, data: st.DataObject) -> None:
     plan = json.loads((FIXTURES / "good" / "plan.json").read_text())
     place: Any = plan
