@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from automation.opentofu import comment_lost, comment_parts, diff
+from automation.opentofu import collection, comment_lost, comment_parts, diff
 from automation.opentofu.budget import LIMIT, Entry, Listing, Part, Whole, fit
 from automation.opentofu.canonical import Difference
 from automation.opentofu.comment_cost import cost_part
@@ -165,6 +165,11 @@ def compose(
     plan: Plan, facts: Facts, lead: Sequence[str], limit: int = LIMIT, *, merges: bool = True, applies: str = ""
 ) -> str:
     """Return Markdown that begins with ``lead`` and then tells the plan; ``merges``: its end says what applies it."""
+    with collection.paused():
+        return _composed(plan, facts, lead, limit, merges=merges, applies=applies)
+
+
+def _composed(plan: Plan, facts: Facts, lead: Sequence[str], limit: int, *, merges: bool, applies: str) -> str:
     unfolded = Unfolded()
     lost = comment_lost.lost(plan, facts.findings, unfolded)
     maybe: tuple[Part | None, ...] = (

@@ -7,14 +7,13 @@ read the repository.
 
 from __future__ import annotations
 
-import gc
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from automation.opentofu import collection
 from automation.opentofu.fields import PlanUnreadable, field, kind_of, typed, unreadable
 from automation.opentofu.redact import Redactor, Tree
 from automation.opentofu.sensitivity import MAX_DEPTH, either
@@ -198,7 +197,7 @@ def read(raw: bytes | str, redactor: Redactor | None = None) -> Plan:
 def load(raw: bytes | str) -> dict[str, Any]:
     """Return the document in ``raw``, for readers that need it as it is; it is not redacted. Raises PlanUnreadable."""
     try:
-        with _no_collection():
+        with collection.paused():  # a plan has no cycles, and the search for them takes most of the time
             document = json.loads(raw, parse_constant=_no_number)
     except (ValueError, RecursionError):  # bytes that are no text and numbers without end are ValueErrors, too
         # The reason is left out: it can quote the document.
@@ -218,7 +217,7 @@ def parse(document: dict[str, Any], redactor: Redactor | None = None) -> Plan:
         raise unreadable("the plan", f"it is {kind_of(document)}, not an object")
     version = _version(document)
     reader = _Reader(redactor if redactor is not None else Redactor())
-    with _no_collection():
+    with collection.paused():  # a plan has no cycles, and the search for them takes most of the time
         return _plan(document, version, reader)
 
 
@@ -239,18 +238,6 @@ def _plan(document: dict[str, Any], version: str, reader: _Reader) -> Plan:
         )
     except RecursionError:
         raise unreadable("the plan", f"a value is nested more than {MAX_DEPTH} levels deep") from None
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Keep the garbage collector away: a plan has no cycles, and being searched for them takes most of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _version(document: dict[str, Any]) -> str:
