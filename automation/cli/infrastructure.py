@@ -49,9 +49,11 @@ def plan(
     names = job.chosen(environments or [], changed_since)
     met = on_pull_request()
     if met is not None:
+        from automation.jobs import pull_request  # noqa: PLC0415
+
         shown = job.shared(names)
         names = [name for name in names if name not in shown]
-        job.propose(shown, *met)
+        pull_request.propose_all(shown, *met)
     for name, reviewed in job.plan(names, provider).items():
         report.result(job.text(name, reviewed, alone=len(names) == 1))
         if not reviewed.plan.empty:

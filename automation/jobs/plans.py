@@ -8,11 +8,8 @@ from contextvars import copy_context
 from typing import TypeVar
 
 from automation import environment, report
-from automation.errors import DogitopsError, Refused
-from automation.github.client import GitHub
-from automation.github.event import Event
+from automation.errors import DogitopsError
 from automation.jobs import plan as one
-from automation.jobs import pull_request
 from automation.jobs.review import Review, judged
 from automation.jobs.site import Site
 from automation.opentofu import changed
@@ -49,26 +46,6 @@ def plan(names: Sequence[str], provider: str | None) -> dict[str, Review]:
         return judged(site, document)
 
     return side_by_side(names, work)
-
-
-def propose(names: Sequence[str], event: Event, github: GitHub) -> dict[str, Review]:
-    """Plan each environment for the pull request of ``event``. Raises Refused when a plan may not be applied."""
-    pull = event.pull_request
-    if pull is None or pull.from_fork:
-        raise Refused(
-            "A pull request from a fork is not planned: planning runs its code, with this repository's secrets.",
-            hint="A maintainer pushes its commits to a branch of this repository after having read them.",
-        )
-    reviews = side_by_side(
-        names, lambda name: pull_request.propose(pull_request.Place(Site(name), event, github, pull))
-    )
-    refused = {name: reviewed for name, reviewed in reviews.items() if reviewed.refused}
-    if refused:
-        raise Refused(
-            "; ".join(f"{name}: {reviewed.verdict()}" for name, reviewed in refused.items()) + ".",
-            hint="The comment on the pull request says what is lost, and how a maintainer acknowledges it.",
-        )
-    return reviews
 
 
 def text(name: str, reviewed: Review, *, alone: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -17,6 +18,7 @@ from automation.github.problems import NotFound
 from automation.gitops import repository
 from automation.jobs import locks
 from automation.jobs.plan import plan
+from automation.jobs.plans import side_by_side
 from automation.jobs.review import Review, review
 from automation.jobs.site import Site
 from automation.locks import EnvironmentLocks, Holder, LockHeld
@@ -192,6 +194,24 @@ def propose(place: Place) -> Review:
     else:
         report.warn(f"A later run has planned {site.name} for #{place.pull.number} already: its plan stays.")
     return reviewed
+
+
+def propose_all(names: Sequence[str], event: Event, github: GitHub) -> dict[str, Review]:
+    """Plan each environment for the pull request of ``event``. Raises Refused when a plan may not be applied."""
+    pull = event.pull_request
+    if pull is None or pull.from_fork:
+        raise Refused(
+            "A pull request from a fork is not planned: planning runs its code, with this repository's secrets.",
+            hint="A maintainer pushes its commits to a branch of this repository after having read them.",
+        )
+    reviews = side_by_side(names, lambda name: propose(Place(Site(name), event, github, pull)))
+    refused = {name: reviewed for name, reviewed in reviews.items() if reviewed.refused}
+    if refused:
+        raise Refused(
+            "; ".join(f"{name}: {reviewed.verdict()}" for name, reviewed in refused.items()) + ".",
+            hint="The comment on the pull request says what is lost, and how a maintainer acknowledges it.",
+        )
+    return reviews
 
 
 def close(place: Place) -> bool:

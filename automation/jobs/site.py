@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from automation import daemon, environment, objectstore, report
 from automation.clusters.base import ClusterProvider, ClusterSpec, write_private
@@ -18,8 +18,7 @@ from automation.gitops import repository
 from automation.gitops.secrets import SecretSpec
 from automation.kube import Kube
 from automation.opentofu.diff import printed
-from automation.opentofu.envelope import Key
-from automation.opentofu.envelopes import Envelopes
+from automation.opentofu.envelope_key import Key
 from automation.opentofu.locks import BucketLocks
 from automation.opentofu.plan import Plan, parse
 from automation.opentofu.redact import Redactor
@@ -27,6 +26,9 @@ from automation.opentofu.runner import Tofu
 from automation.secret import Secret
 from automation.toolchain import engine, images, install
 from automation.workspace import Workspace
+
+if TYPE_CHECKING:
+    from automation.opentofu.envelopes import Envelopes
 
 PROVIDERS = ("auto", "kind", "k3d", "existing")
 ENVELOPE_KEY = "DOGITOPS_ENVELOPE_KEY"
@@ -195,6 +197,8 @@ class Site:
     @cached_property
     def envelopes(self) -> Envelopes:
         """Where plan envelopes wait for their apply: in the bucket of the state."""
+        from automation.opentofu.envelopes import Envelopes  # noqa: PLC0415 - a plan at a terminal needs none
+
         return Envelopes(self.store, self.environment.state.bucket)
 
     @cached_property

@@ -103,7 +103,7 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    repository: Annotated[str, StringConstraints(pattern=r"^([\w.-]{1,100}/[\w.-]{1,100})?$")]
+    repository: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100})?$")]
     pull_request: Annotated[int, Field(ge=1)] | None
     head_sha: Commit
     base_sha: Commit
