@@ -108,7 +108,8 @@ class Server:
         self._server = self._thread = None
 
     def _listen(self) -> socket.socket:
-        listening = socket.socket()
+        # The protocol is named, or asyncio leaves the connections slow: it sets TCP_NODELAY for those of TCP only.
+        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((self.address, self.port))

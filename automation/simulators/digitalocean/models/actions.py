@@ -33,6 +33,7 @@ def begin(
     resource_type: str,
     resource_id: int | str,
     region: str,
+    /,
     *,
     delay: float,
     step: str,
