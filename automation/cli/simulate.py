@@ -1,4 +1,4 @@
-"""simulate: github."""
+"""simulate: digitalocean, github."""
 
 from __future__ import annotations
 
@@ -13,11 +13,6 @@ from automation import report
 from automation.errors import ConfigurationError
 
 app = typer.Typer(help="Stand-ins that speak the real APIs to real clients.", no_args_is_help=True)
-
-
-@app.callback()
-def _simulate() -> None:
-    """Keep ``github`` a word of its own, though it is the only command here."""
 
 
 @app.command()
@@ -55,6 +50,40 @@ def github(
             report.result(token)
             threading.Event().wait()
     report.say("The GitHub simulator has ended.")
+
+
+@app.command()
+def digitalocean(
+    *,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Listen on this port; 0 takes a free one.")] = 0,
+    state: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Go on from the state in this file, and save it there.")
+    ] = None,
+    pace: Annotated[
+        float, typer.Option(min=0, help="How long things take: 1 as in life, 0.1 a tenth of that, 0 no time.")
+    ] = 0.1,
+    seed: Annotated[int, typer.Option(help="Where ids come from, and faults.")] = 0,
+    faults: Annotated[
+        float, typer.Option(min=0, max=1, help="The share of requests that meet a fault, drawn from the seed.")
+    ] = 0,
+    droplets: Annotated[int, typer.Option(min=0, help="How many droplets the account may have.")] = 25,
+    volumes: Annotated[int, typer.Option(min=0, help="How many volumes the account may have.")] = 100,
+) -> None:
+    """Serve a DigitalOcean API that keeps state until Ctrl-C; print its URL and a token, a line each.
+
+    It listens on this machine alone. OpenTofu's provider takes them as DIGITALOCEAN_API_URL and DIGITALOCEAN_TOKEN.
+    """
+    from automation.simulators.digitalocean import Delays, DigitalOceanSimulator, Limits  # noqa: PLC0415
+
+    limits = Limits(droplets=droplets, volumes=volumes)
+    cloud = DigitalOceanSimulator(delays=Delays.scaled(pace), limits=limits, seed=seed, port=port, state=state)
+    if faults:
+        cloud.faults.schedule(seed, faults)
+    with contextlib.suppress(KeyboardInterrupt), cloud:  # how a server ends
+        report.result(cloud.url)
+        report.result(cloud.full_token())
+        threading.Event().wait()
+    report.say("The DigitalOcean simulator has ended.")
 
 
 def _named(text: str) -> tuple[str, Path]:

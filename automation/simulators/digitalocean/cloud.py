@@ -64,6 +64,11 @@ class Cloud:
             self.state.tokens[value] = Token(value, None if scopes is None else tuple(scopes))
             return value
 
+    def full_token(self) -> str:
+        """Return a token of full access: the first that there is, else a new one."""
+        with self.lock:
+            return next((it.value for it in self.state.tokens.values() if it.scopes is None), None) or self.token()
+
     def advance(self, seconds: float) -> None:
         """Let time pass, and let happen what is due by then, each at its own time."""
         with self.lock:
