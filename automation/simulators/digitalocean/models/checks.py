@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 from automation.simulators.digitalocean import events
 from automation.simulators.digitalocean.answers import ApiError, unprocessable
+from automation.simulators.digitalocean.models import projects
 
 if TYPE_CHECKING:
     from automation.simulators.digitalocean.calls import Fields
     from automation.simulators.digitalocean.cloud import Cloud
     from automation.simulators.digitalocean.model import Resource
-
-_NO_PROJECT = "00000000-0000-4000-8000-000000000000"
 
 
 def region(cloud: Cloud, slug: str, error: ApiError | None = None) -> str:
@@ -33,9 +32,11 @@ def numbers(fields: Fields, name: str) -> tuple[int, ...]:
 
 
 def project(cloud: Cloud, project_id: str | None) -> str:
-    """Return the id of the project that a new resource belongs to. Raises what the projects' code does."""
-    found: str = events.ask(cloud, "project.of_new", project_id or _NO_PROJECT, project_id=project_id)
-    return found
+    """Return the id of the project that a new resource belongs to. Raises the 422 of one that is not there."""
+    try:
+        return projects.chosen(cloud, project_id)
+    except ApiError as error:
+        raise unprocessable(f"project {project_id} not found") from error
 
 
 def public_address(number: int) -> str:
