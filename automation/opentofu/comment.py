@@ -186,8 +186,8 @@ def _composed(plan: Plan, facts: Facts, lead: Sequence[str], limit: int, *, merg
     lower = [part for part in (*maybe[:2], *others, *maybe[2:]) if part is not None]
     end = [footer(facts, empty=plan.empty, applies=applies)] if merges else []
     room = limit - _ROOM_FOR_NOTICE - sum(len(part) + 2 for part in (*lead, *end))
-    form = comment_lost.never_cut(lost, room - sum(len(p.least) + 2 for p in (*upper, *lower)) - 2 * len(lost))
+    comment_lost.never_cut(lost, room - sum(len(p.least) + 2 for p in (*upper, *lower)) - 2 * len(lost))
     body, left_out = fit([*upper, *lost, *lower], room)
-    loudly = comment_lost.loudly(lost, form)
+    loudly = comment_lost.loudly(lost)
     told = [notice(facts, left_out, loudly)] if left_out or loudly else []
     return "\n\n".join(part for part in (*lead, *told, body, *end) if part)

@@ -105,7 +105,7 @@ def verdict(facts: Facts, *, notes: bool = True) -> list[str]:
     if facts.findings and not facts.acknowledged_by:
         found.append(alert("CAUTION", _refusal(facts)))
     elif facts.findings:
-        many = number(len(facts.findings), "protected resource or block", "protected resources and blocks")
+        many = _many(facts.findings)
         by = text(facts.acknowledged_by or "")
         found.append(alert("WARNING", f"**{by}** acknowledged for exactly this plan that {many} will be lost."))
     if facts.broken:
@@ -124,6 +124,14 @@ def listed(sentences: Sequence[str]) -> str:
     return "\n".join(f"- {one}" for one in told[:20])
 
 
+def _many(findings: Sequence[Finding]) -> str:
+    blocks = sum(finding.what == "removes block" for finding in findings)
+    told = [number(len(findings) - blocks, "protected resource")] if len(findings) > blocks else []
+    return " and ".join(
+        [*told, *([number(blocks, "block of a protected resource", "blocks of protected resources")] if blocks else [])]
+    )
+
+
 _PHRASES = {"destroy": "destroyed", "replace": "destroyed and made anew", "forget": "no longer managed"}
 
 
@@ -132,7 +140,7 @@ def _refusal(facts: Facts) -> str:
     # Blocks are named first: nothing in the counts tells of them.
     named = sorted(facts.findings, key=lambda finding: finding.what != "removes block")[:_NAMED]
     lines = [
-        f"**Refused: {number(many, 'protected resource or block', 'protected resources and blocks')} would be lost.**",
+        f"**Refused: {_many(facts.findings)} would be lost.**",
         "",
     ]
     lines += [f"- {code(cut(f.address, 300))} — {_PHRASES.get(f.what) or text(cut(f.detail, 200))}" for f in named]

@@ -64,7 +64,13 @@ class LostPart:
         self.title = f"### {way.title} ({len(found):,})"
 
     @property
-    def _verb(self) -> str:
+    def mild(self) -> bool:
+        """Whether the objects go on existing."""
+        return self._way is _WAYS[Action.FORGET]
+
+    @property
+    def verb(self) -> str:
+        """What becomes of it: ``destroyed``."""
         return self._way.title.split()[1].lower()
 
     @property
@@ -114,7 +120,7 @@ class LostPart:
         if missing and self._way.detailed is _ALL:  # those of a few tell nothing of the others
             told, missing = told[:1], len(self.found)
         text = "\n\n".join(part for part in (told[0], "\n".join(told[1:])) if part)
-        return Told(text, f"the attributes of {missing:,} of {len(self.found):,} {self._verb}" if missing else "")
+        return Told(text, f"the attributes of {missing:,} of {len(self.found):,} {self.verb}" if missing else "")
 
     def _some(self, room: int) -> Told:
         """Return the counts, and as many names as fit, what is protected first."""
@@ -125,7 +131,7 @@ class LostPart:
             if room < 0:
                 break
             lines.append(f"{self._way.sign} {one.named}")
-        left = f"the names of {len(self.found) - len(lines):,} of {len(self.found):,} {self._verb}"
+        left = f"the names of {len(self.found) - len(lines):,} of {len(self.found):,} {self.verb}"
         if not lines:
             return Told(self.least, left)
         return Told(f"{self.least}\n\nThe first {len(lines):,} by name:\n\n{fence(lines)}", left)
@@ -185,22 +191,27 @@ def _blocks(plan: Plan, findings: Sequence[Finding]) -> list[LostPart]:
     return [LostPart(_BLOCKS, found, Unfolded(0))] if found else []
 
 
-def never_cut(parts: Sequence[LostPart], room: int) -> int:
-    """Let the parts take the fullest form in which all of them fit into ``room`` characters; return which."""
+def never_cut(parts: Sequence[LostPart], room: int) -> None:
+    """Let the parts take the fullest forms in which all of them fit into ``room`` characters.
+
+    What is forgotten goes on existing, so its names give way before those of what is destroyed.
+    """
     for form in range(COUNTED + 1):
-        for part in parts:
-            part.form = form
-        if sum(len(part.least) for part in parts) <= room:
-            return form
-    return COUNTED
+        for milder in range(form, COUNTED + 1):
+            for part in parts:
+                part.form = milder if part.mild else form
+            if sum(len(part.least) for part in parts) <= room:
+                return
 
 
-def loudly(parts: Sequence[LostPart], form: int) -> str:
+def loudly(parts: Sequence[LostPart]) -> str:
     """Return the sentence for a comment in which not everything that is lost is named; else nothing."""
-    if form != COUNTED or not parts:
+    counted_ = [part for part in parts if part.form == COUNTED]
+    if not counted_:
         return ""
-    many = number(sum(len(part.found) for part in parts), "resource")
-    return f"**{many} would be lost, more than a comment can name: below they are counted.**"
+    many = sum(len(part.found) for part in counted_)
+    verbs = ", ".join(part.verb for part in counted_)
+    return f"**{number(many, 'resource')} ({verbs}): more than a comment can name. Below they are counted.**"
 
 
 def _named(change: ResourceChange) -> str:

@@ -236,6 +236,17 @@ def test_instances_are_named_together_when_alone_they_do_not_fit() -> None:
     assert "more than a comment can name" not in text
 
 
+def test_names_of_what_is_only_forgotten_give_way_first() -> None:
+    gone = [f'terraform_data.x["{n}-{"a" * 20}"]' for n in range(1_000)]
+    left = [f'terraform_data.y["{n}-{"a" * 20}"]' for n in range(1_000)]
+    plan = planned(
+        *(thing(one, "delete", before={}) for one in gone), *(thing(one, "forget", before={}) for one in left)
+    )
+    text = shown(plan)
+    assert all(one in github_view.fences(text) for one in gone)
+    assert "1,000 resources (forgotten): more than a comment can name" in text
+
+
 def test_when_not_even_the_names_fit_it_says_so_loudly_and_counts() -> None:
     plan = planned(
         *(
@@ -250,7 +261,7 @@ def test_when_not_even_the_names_fit_it_says_so_loudly_and_counts() -> None:
         )
     )
     text = shown(plan)
-    assert "**2,000 resources would be lost, more than a comment can name: below they are counted.**" in text
+    assert "**2,000 resources (destroyed): more than a comment can name. Below they are counted.**" in text
     assert "2,000 \u00d7 terraform_data in module.m[*]" in text
     assert "by name:" in text
     assert len(text) > LIMIT * 0.9
@@ -331,7 +342,8 @@ def test_any_plan_fits_and_can_neither_forge_nor_ping(
     lost = [markdown.plain(one.address) for one in plan.resources if one.destroys]
     if sum(len(one) + 3 for one in lost) <= limit - 9_500:
         seen = github_view.fences(text).replace("<!\\--", "<!--")
-        assert all(one in seen for one in lost)
+        missing = [one for one in lost if one not in seen]
+        assert not missing, (len(lost), sum(map(len, lost)), limit, missing[:2])
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
