@@ -195,7 +195,7 @@ def test_what_looks_like_a_secret(text: str, secret: str) -> None:
         "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         "d41d8cd98f00b204e9800998ecf8427e",
         "arn:aws:iam::123456789012:role/service-role/MyLambdaExecutionRole-us-east-1",
-        "ghcr.io/argoproj/argocd:v3.1.9@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+        "ghcr.io/argoproj/argocd:v3.1.9@sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
         "https://github.com/opentofu/opentofu/archive/refs/tags/v1.12.6.tar.gz",
         "https://shop-1.example.com:8443/api/v1/things?size=2&page=10",
         "git@github.com:someone/something.git",
