@@ -205,6 +205,12 @@ def kind_of(resource_type: str, module: str) -> str:
     return f"{resource_type} in {_KEY.sub('[*]', module)}" if module else resource_type
 
 
+def type_of(address: str) -> str:
+    """Return the resource type in an address: ``x_y`` of ``module.a["b"].x_y.name[0]``."""
+    parts = _KEY.sub("", address).split(".")
+    return parts[-2] if len(parts) > 1 else address
+
+
 def compact(addresses: Iterable[str]) -> list[str]:
     """Return lines that still name every address: the instances of one resource share a line (``x[0-41, 43]``)."""
     lines: list[str] = []

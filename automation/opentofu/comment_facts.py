@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from automation.opentofu import cost
-from automation.opentofu.budget import Entry, Listing
+from automation.opentofu.budget import Entry, Listing, type_of
 from automation.opentofu.comment_cost import money
 from automation.opentofu.guard import Finding
 from automation.opentofu.markdown import alert, code, cut, inert, number, text
@@ -17,7 +18,7 @@ from automation.opentofu.plan import Check, Plan
 from automation.opentofu.policy import PolicyResult
 
 DIGEST = 12  # characters of a digest that people see and write
-_NAMED = 10  # findings that the guard's verdict names; all of them are marked in the lists
+_NAMED = 8  # findings that the guard's verdict names; all of them are marked in the lists
 _VERBS = (
     ("destroy", "🟥", "destroy"),
     ("replace", "🟧", "replace"),
@@ -136,22 +137,24 @@ _PHRASES = {"destroy": "destroyed", "replace": "destroyed and made anew", "forge
 
 
 def _refusal(facts: Facts) -> str:
-    many = len(facts.findings)
-    # Blocks are named first: nothing in the counts tells of them.
-    named = sorted(facts.findings, key=lambda finding: finding.what != "removes block")[:_NAMED]
+    command = f"/dogitops acknowledge {facts.environment} {(facts.digest or 'DIGEST')[:DIGEST]}"
+    ask = "If that is meant, somebody with the role *maintain* or *admin* acknowledges this very plan in a comment:"
+    told = f"**Refused: {_many(facts.findings)} would be lost.**"
+    return "\n".join([told, "", *_named(facts.findings), "", ask, "```text", command, "```"])
+
+
+def _named(findings: Sequence[Finding]) -> list[str]:
+    """Return a few findings by name, or many by kind; blocks first, since nothing in the counts tells of them."""
+    findings = sorted(findings, key=lambda finding: finding.what != "removes block")
+    if len(findings) <= _NAMED:
+        return [f"- {code(cut(f.address, 300))} — {_PHRASES.get(f.what) or text(cut(f.detail, 200))}" for f in findings]
+    kinds = Counter((finding.what, type_of(finding.address)) for finding in findings)
     lines = [
-        f"**Refused: {_many(facts.findings)} would be lost.**",
-        "",
+        f"- **{many:,}** \u00d7 {code(cut(kind, 80))} — {_PHRASES.get(what, 'a block is taken out')}"
+        for (what, kind), many in list(kinds.items())[:_NAMED]
     ]
-    lines += [f"- {code(cut(f.address, 300))} — {_PHRASES.get(f.what) or text(cut(f.detail, 200))}" for f in named]
-    if many > _NAMED:
-        lines.append(f"- and {many - _NAMED:,} more, marked 🔒 below")
-    lines += [
-        "",
-        "If that is meant, somebody with the role *maintain* or *admin* acknowledges this very plan in a comment:",
-    ]
-    lines += ["```text", f"/dogitops acknowledge {facts.environment} {(facts.digest or 'DIGEST')[:DIGEST]}", "```"]
-    return "\n".join(lines)
+    more = len(kinds) - len(lines)
+    return [*lines, f"- and {number(more, 'other kind')}"] if more > 0 else lines
 
 
 def policies(facts: Facts) -> tuple[list[Listing], list[Listing]]:

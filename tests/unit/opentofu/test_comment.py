@@ -445,17 +445,26 @@ def test_an_apply_of_ten_thousand_steps_fits() -> None:
     assert "❌ Failed (3,333)" in text
 
 
-def test_findings_are_named_blocks_first_and_the_rest_is_counted() -> None:
-    findings = tuple(Finding(f"x_y.a[{n}]", "destroy", "gone") for n in range(30))
-    block = Finding("x_y.b", "removes block", "the nested block rule[0] would be removed: {}")
+BLOCK = Finding("x_y.b", "removes block", "the nested block rule[0] would be removed: {}")
+
+
+def test_a_few_findings_are_named_and_blocks_first() -> None:
+    plan = planned(thing("x_y.a", "delete", before={}), thing("x_y.b", "update", before={"a": 1}, after={"a": 2}))
+    caution = shown(plan, findings=(Finding("x_y.a", "destroy", "gone"), BLOCK)).split("### ")[0]
+    assert "**Refused: 1 protected resource and 1 block of a protected resource would be lost.**" in caution
+    assert caution.index("`x_y.b` — the nested block rule") < caution.index("`x_y.a` — destroyed")
+
+
+def test_many_findings_are_counted_by_kind() -> None:
+    addresses = [f'module.m["a.b"].x_y.a["k{n}"]' for n in range(30)]
+    findings = tuple(Finding(one, "destroy", "gone") for one in addresses)
     plan = planned(
-        *(thing(f"x_y.a[{n}]", "delete", before={}) for n in range(30)),
+        *(thing(one, "delete", before={}, type="x_y") for one in addresses),
         thing("x_y.b", "update", before={"a": 1}, after={"a": 2}),
     )
-    text = shown(plan, findings=(*findings, block))
-    caution = text.split("### ")[0]
-    assert caution.index("x_y.b") < caution.index("x_y.a[0]")
-    assert "and 21 more, marked 🔒 below" in caution
+    text = shown(plan, findings=(*findings, BLOCK))
+    assert "> - **1** \u00d7 `x_y` — a block is taken out\n> - **30** \u00d7 `x_y` — destroyed\n" in text
+    assert all(one in text for one in addresses)
 
 
 def test_prices_are_told_with_their_date() -> None:
