@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import pydo
+import yaml
 from azure.core.rest import HttpRequest
 
 from automation import report, retry, wait
-from automation.digitalocean.problems import AnswerUnreadable, NameTaken, NotFound, Unavailable
+from automation.digitalocean import problems
+from automation.digitalocean.problems import AnswerUnreadable, CloudError, NameTaken, NotFound, Unavailable
 from automation.digitalocean.resources import (
     Account,
     Associated,
@@ -44,6 +46,7 @@ from automation.secret import Secret
 
 T = TypeVar("T")
 
+_CREDENTIALS = ("token", "password", "client-key-data", "client-certificate-data")
 _PAGE = 200  # the most that a page holds
 _TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")  # as OpenTofu's provider reads them
 
@@ -108,13 +111,21 @@ class DigitalOcean:
         """Return what a cluster's controllers made outside of it."""
         return _read(self._pydo.kubernetes.list_associated_resources(identity), Associated.of)
 
-    def kubeconfig(self, identity: str) -> Secret:
-        """Return a cluster's kubeconfig. pydo's own operation can't read it, so the request is sent as it is."""
-        request = HttpRequest(
-            "GET", f"/v2/kubernetes/clusters/{identity}/kubeconfig", headers={"Accept": "application/yaml"}
-        )
-        answer = self._pydo.send_request(request, stream=True)
-        return Secret(answer.text())
+    def kubeconfig(self, identity: str) -> str:
+        """Return a cluster's kubeconfig; its credentials are masked from now on wherever text leaves us.
+
+        pydo's own operation can't read it, so the request is sent as it is.
+        """
+        path = f"/v2/kubernetes/clusters/{identity}/kubeconfig"
+        request = HttpRequest("GET", path, headers={"Accept": "application/yaml"})
+        text = self._pydo.send_request(request, stream=True).text()
+        try:
+            users = [one["user"] for one in yaml.safe_load(text)["users"]]
+            for value in (user[key] for user in users for key in _CREDENTIALS if key in user):
+                Secret(str(value))
+        except (yaml.YAMLError, KeyError, TypeError) as error:
+            raise problems.unreadable("GET", path, "it is no kubeconfig") from error
+        return str(text)
 
     def droplets(self) -> list[Droplet]:
         """Return all droplets."""
@@ -180,6 +191,14 @@ class DigitalOcean:
             return []
         return _many(answer, "registries", Registry.of)
 
+    def registry_tier(self) -> str:
+        """Return the tier of the subscription that all registries share, empty where there is none."""
+        try:
+            answer = self._pydo.registries.get_subscription()
+        except NotFound:
+            return ""
+        return _one(answer, "subscription", lambda raw: str(raw["tier"]["slug"]))
+
     def databases(self) -> list[Database]:
         """Return all clusters of managed databases; this listing has no pages."""
         return _many(self._pydo.databases.list_clusters(), "databases", Database.of)
@@ -232,8 +251,14 @@ class DigitalOcean:
         )
 
     def adopt(self, project: str, urn: str) -> None:
-        """Move a resource into a project."""
-        self.insistently(lambda: self._pydo.projects.assign_resources(project, {"resources": [urn]}))
+        """Move a resource into a project. Raises CloudError where the answer says that it was not moved."""
+        answer = self.insistently(lambda: self._pydo.projects.assign_resources(project, {"resources": [urn]}))
+        states = {str(one.get("status")) for one in _many(answer, "resources", dict)}
+        if not states <= {"ok", "assigned", "already_assigned"}:
+            raise CloudError(
+                f"{urn} could not be moved into the project {project}: {', '.join(sorted(states))}.",
+                hint="It may be gone. Run it again.",
+            )
 
     def delete(self, kind: str, identity: str) -> bool:
         """Begin to delete something; return False where it is gone already.

@@ -67,7 +67,7 @@ class DoksProvider:
             with attempt:
                 made = self._made(spec)
         self._differs(made, spec)
-        _write_private(kubeconfig, self.cloud.kubeconfig(made.id).reveal())
+        _write_private(kubeconfig, self.cloud.kubeconfig(made.id))
 
     def delete(self, name: str) -> bool:
         """Remove the cluster with the volumes and load balancers that it made; return whether there was one.
@@ -75,12 +75,11 @@ class DoksProvider:
         Raises Refused for a cluster without our prefix or without our tag.
         """
         ownership.refuse_foreign("cluster", name)
-        found = self._find(name)
-        if found is None:
-            return False
-        ownership.refuse_foreign("cluster", name, found.tags)
-        remove(self.cloud, found)
-        return True
+        named = self._named(name)
+        ours = [cluster for cluster in named if ownership.is_tagged(cluster.tags)]
+        for cluster in ours or named:  # a foreign one alone is refused
+            remove(self.cloud, cluster)
+        return bool(named)
 
     def exists(self, name: str) -> bool:
         """Whether there is a cluster of this name, whole or half-made."""
@@ -88,7 +87,7 @@ class DoksProvider:
 
     def write_kubeconfig(self, name: str, path: Path) -> None:
         """Write the cluster's kubeconfig to ``path`` (mode 0600)."""
-        _write_private(path, self.cloud.kubeconfig(self._there(name).id).reveal())
+        _write_private(path, self.cloud.kubeconfig(self._there(name).id))
 
     def load_images(self, name: str, references: Sequence[str]) -> None:
         """Refuse: its nodes are out of reach."""
@@ -213,7 +212,11 @@ class DoksProvider:
         return found if found and ownership.is_tagged(found.tags) and found.state not in _GOING else None
 
     def _find(self, name: str) -> Cluster | None:
-        return next((cluster for cluster in self.cloud.clusters() if cluster.name == name), None)
+        """Return the cluster of this name, ours rather than somebody else's: DigitalOcean lets two have the same."""
+        return next(iter(sorted(self._named(name), key=lambda one: not ownership.is_tagged(one.tags))), None)
+
+    def _named(self, name: str) -> list[Cluster]:
+        return [one for one in self.cloud.clusters() if one.name == name and one.state != "deleted"]
 
 
 def remove(cloud: DigitalOcean, cluster: Cluster) -> None:

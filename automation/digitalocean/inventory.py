@@ -156,24 +156,35 @@ def _load_balancers(seen: _Seen) -> Iterator[Item]:
 
 
 def _reserved_ips(seen: _Seen) -> Iterator[Item]:
-    """Yield addresses: with neither name nor tags, they are ours when their droplet or their project is."""
+    """Yield addresses: with neither name nor tags, they are ours when their project or their droplet is."""
     addresses = seen.cloud.reserved_ips()
     if not addresses:
         return
     droplets = {one.id: one for one in seen.droplets() if ownership.is_tagged(one.tags)}
-    projects = {one.id: one for one in seen.cloud.projects() if ownership.is_named(one.name)}
+    projects = _projects_of_addresses(seen)
     for one in addresses:
-        droplet, project = droplets.get(one.droplet), projects.get(one.project)
+        droplet, project = droplets.get(one.droplet), projects.get(one.ip)
         if one.droplet and droplet is None:  # whatever it serves is not ours
             continue
-        cost, note = _price("digitalocean_reserved_ip", {"droplet_id": one.droplet or None})
         if project is not None:  # it was put there on purpose
-            expires = ownership.expiry(project.name)
+            expires = ownership.expiry(project)
         elif droplet is not None:
             expires = ownership.expiry(droplet.name, droplet.tags)
         else:
             continue
+        cost, note = _price("digitalocean_reserved_ip", {"droplet_id": one.droplet or None})
         yield Item("reserved IP", one.ip, one.ip, one.region, (), expires, cost, note)
+
+
+def _projects_of_addresses(seen: _Seen) -> dict[str, str]:
+    """Return the names of our projects by the addresses in them."""
+    return {
+        urn.rpartition(":")[2]: project.name
+        for project in seen.cloud.projects()
+        if ownership.is_named(project.name)
+        for urn in seen.cloud.project_resources(project.id)
+        if urn.startswith(("do:reservedip:", "do:floatingip:"))  # the name that it had before 2022
+    }
 
 
 def _databases(seen: _Seen) -> Iterator[Item]:
@@ -214,12 +225,13 @@ def _projects(seen: _Seen) -> Iterator[Item]:
 
 
 def _registries(seen: _Seen) -> Iterator[Item]:
-    for one in seen.cloud.registries():
-        if ownership.is_named(one.name):
-            values = {"subscription_tier_slug": one.tier or None}
-            expires = ownership.expiry(one.name)
-            cost, note = _price("digitalocean_container_registry", values)
-            yield Item("registry", one.name, one.name, one.region, (), expires, cost, note)
+    """Yield registries; one subscription pays for all of an account, so the first has its price."""
+    ours = [one for one in seen.cloud.registries() if ownership.is_named(one.name)]
+    tier = seen.cloud.registry_tier() if ours else ""
+    for number, one in enumerate(ours):
+        priced = _price("digitalocean_container_registry", {"subscription_tier_slug": tier or None})
+        cost, note = (prices.ZERO, "paid with the one above") if number else priced
+        yield Item("registry", one.name, one.name, one.region, (), ownership.expiry(one.name), cost, note)
 
 
 def _firewalls(seen: _Seen) -> Iterator[Item]:
@@ -257,7 +269,7 @@ def _price(kind: str, values: Mapping[str, Any]) -> _Priced:
     try:
         priced = prices.price(kind, values)
     except NotPriced as why:
-        return None, str(why)
+        return None, str(why).removesuffix(" before the apply")
     return priced.amount, priced.note
 
 

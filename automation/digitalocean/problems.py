@@ -102,7 +102,7 @@ _SCOPES = (
 )  # fmt: skip
 _VERBS = {"GET": "read", "HEAD": "read", "POST": "create", "PUT": "update", "PATCH": "update", "DELETE": "delete"}
 _QUOTA = re.compile(
-    r"\b(exceed\w*|reached|over)\b[^.]*\b(limit|quota)|\b(limit|quota)\b[^.]*\b(exceed|reach)", re.IGNORECASE
+    r"\b(exceed\w*|reached|over|not enough)\b[^.]*\b(limit|quota)|\b(limit|quota)\b[^.]*\b(exceed|reach)", re.IGNORECASE
 )
 _CAPACITY = re.compile(r"capacity|(un|not )available in|sold out|insufficient resources", re.IGNORECASE)
 _TAKEN = re.compile(

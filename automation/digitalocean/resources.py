@@ -263,14 +263,13 @@ class ReservedIP:
     ip: str
     region: str
     droplet: str
-    project: str
 
     @classmethod
     def of(cls, raw: Raw) -> Self:
         """Read it from an answer."""
         droplet = raw.get("droplet") or {}
         identity = str(droplet["id"]) if isinstance(droplet, Mapping) and droplet.get("id") else ""
-        return cls(str(raw["ip"]), _slug(raw.get("region")), identity, str(raw.get("project_id") or ""))
+        return cls(str(raw["ip"]), _slug(raw.get("region")), identity)
 
 
 @dataclass(frozen=True)
@@ -319,17 +318,15 @@ class Vpc:
 
 @dataclass(frozen=True)
 class Registry:
-    """A container registry; ``tier`` is its subscription's, empty where it is not told."""
+    """A container registry."""
 
     name: str
     region: str
-    tier: str
 
     @classmethod
     def of(cls, raw: Raw) -> Self:
         """Read it from an answer."""
-        tier = ((raw.get("subscription") or {}).get("tier") or {}).get("slug") or ""
-        return cls(str(raw["name"]), str(raw.get("region") or ""), str(tier))
+        return cls(str(raw["name"]), str(raw.get("region") or ""))
 
 
 @dataclass(frozen=True)

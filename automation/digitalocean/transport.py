@@ -133,6 +133,7 @@ class Checked(HTTPPolicy[Any, Any]):
         http.headers["Authorization"] = f"Bearer {self._token.reveal()}"
         try:
             answer = self.next.send(request)
+            answer.http_response.read()
         except AzureError as error:
             lost = problems.no_answer(http.method, http.url, _innermost(error))
             lost.again = repeatable
@@ -149,10 +150,11 @@ class Checked(HTTPPolicy[Any, Any]):
             raise problems.rate_limited(verb, url, _asked_wait(headers), self._patience.limit)
         try:
             data = json.loads(body) if body else None
+            readable = not body or "json" in headers.get("content-type", "json")
         except ValueError:
-            data = None
-            if status < _LEAST_ERROR and "json" in request.headers.get("Accept", ""):
-                raise problems.unreadable(verb, url, "it is no JSON") from None
+            data, readable = None, False
+        if status < _LEAST_ERROR and not readable and "json" in request.headers.get("Accept", ""):
+            raise problems.unreadable(verb, url, "it is no JSON")
         if status >= _LEAST_ERROR:
             error = problems.from_answer(verb, url, status, data, headers)
             error.again = repeatable and isinstance(error, Unavailable) and status in _TRANSIENT
@@ -200,11 +202,10 @@ def _now(headers: dict[str, str]) -> datetime:
 
 def _innermost(error: BaseException) -> str:
     """Return the words of the first cause, without azure's and requests' wrapping."""
-    seen: set[int] = set()
-    while (cause := error.__cause__ or error.__context__) is not None and id(cause) not in seen:
-        seen.add(id(cause))
+    while (cause := error.__cause__) is not None:
         error = cause
-    return masked(str(error) or type(error).__name__)
+    words = error.args[0] if error.args and isinstance(error.args[0], str) else str(error)
+    return masked(words or type(error).__name__)
 
 
 _ENDPOINT_HINT = (

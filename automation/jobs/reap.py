@@ -82,19 +82,18 @@ def reap(reaper: Reaper, confirm: Callable[[str], bool]) -> None:
 
 def show(listed: Sequence[Item], to_go: Sequence[Item], now: datetime) -> None:
     """Print what is to go and what stays, each with what it costs a month."""
-    as_of = prices()["as_of"]
-    going = set(to_go)
-    stays = [item for item in listed if item not in going and not item.within]
+    going = {item.key for item in to_go}
+    stays = [item for item in listed if item.key not in going and not item.within]
     if to_go:
         report.table(
-            f"To be deleted: {_amount(inventory.total(to_go))} a month (prices of {as_of})",
-            ["what", "name", "region", "expires (UTC)", "a month", "for"],
+            f"To be deleted: {_amount(inventory.total(to_go))} a month (prices of {prices()['as_of']})",
+            ["what", "name", "lives until (UTC)", "a month", "for"],
             [_row(item, now) for item in to_go],
         )
     else:
         report.say("There is nothing to delete.")
     if stays:
-        report.say(f"{len(stays)} of ours stay, for {_amount(inventory.total(stays))} a month: {_ends(stays)}")
+        report.say(f"Of ours stay {len(stays)}, for {_amount(inventory.total(stays))} a month: {_ends(stays)}")
 
 
 def _conclude(left: Sequence[Item], problems: Sequence[Problem]) -> None:
@@ -114,10 +113,12 @@ def _conclude(left: Sequence[Item], problems: Sequence[Problem]) -> None:
 
 
 def _row(item: Item, now: datetime) -> list[str]:
-    expires = "never" if item.expires is None else f"{item.expires.astimezone(UTC):%Y-%m-%d %H:%M}"
-    told = f"{expires} (expired)" if item.expired(now) else expires
+    if item.expires is None:
+        until = "for ever"
+    else:
+        until = f"{item.expires.astimezone(UTC):%Y-%m-%d %H:%M}" + ("" if item.expired(now) else " (still lives)")
     cost = "unknown" if item.cost is None else _money(item.cost)
-    return [item.kind, item.name, item.region, told, cost, item.note]
+    return [f"{item.kind} in {item.region}" if item.region else item.kind, item.name, until, cost, item.note]
 
 
 def _ends(items: Sequence[Item]) -> str:

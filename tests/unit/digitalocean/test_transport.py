@@ -151,6 +151,12 @@ def test_what_is_no_answer_of_the_api_is_an_error(body: bytes) -> None:
     assert "DIGITALOCEAN_API_URL" in str(failed.value.hint)
 
 
+def test_json_that_is_called_something_else_is_an_error() -> None:
+    told = Told(200, b'{"droplets": []}', {"Content-Type": "application/octet-stream"})
+    with scripted(told) as server, pytest.raises(problems.AnswerUnreadable):
+        account(server.url).droplets()
+
+
 def test_a_page_of_html_is_an_error() -> None:
     with (
         scripted(Told(200, b"<html>log in</html>", {"Content-Type": "text/html"})) as server,
