@@ -88,6 +88,14 @@ class Region:
             "sizes": list(self.sizes),
         }
 
+    @property
+    def brief(self) -> dict[str, Any]:
+        """Return it as it is shown inside of other resources: with basic sizes alone.
+
+        The real API repeats all sizes there, which makes half of a list of droplets; no client is known to read them.
+        """
+        return self.json | {"sizes": [slug for slug in self.sizes if slug.startswith("s-")]}
+
 
 @dataclass(frozen=True)
 class PublicImage:

@@ -78,6 +78,6 @@ def _shape(cloud: Cloud, action: Action) -> dict[str, Any]:
         "completed_at": action.completed_at,
         "resource_id": action.resource_id if isinstance(action.resource_id, int) else None,
         "resource_type": action.resource_type,
-        "region": region.json if region else None,
+        "region": region.brief if region else None,
         "region_slug": action.region,
     }

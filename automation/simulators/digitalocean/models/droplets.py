@@ -236,7 +236,7 @@ def _shape(cloud: Cloud, droplet: Droplet) -> dict[str, Any]:
         "size": size.json,
         "size_slug": droplet.size,
         "networks": networks(droplet),
-        "region": cloud.catalogue.regions[droplet.region].json,
+        "region": cloud.catalogue.regions[droplet.region].brief,
         "tags": list(droplet.tags),
         "vpc_uuid": droplet.vpc_uuid,
     }

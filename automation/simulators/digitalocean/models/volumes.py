@@ -235,7 +235,7 @@ def _shape(cloud: Cloud, volume: Volume) -> dict[str, Any]:
         "created_at": volume.created_at,
         "description": volume.description,
         "droplet_ids": list(volume.droplet_ids),
-        "region": cloud.catalogue.regions[volume.region].json,
+        "region": cloud.catalogue.regions[volume.region].brief,
         "size_gigabytes": volume.size,
         "filesystem_type": volume.filesystem_type,
         "filesystem_label": volume.filesystem_label,
