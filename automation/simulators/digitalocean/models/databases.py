@@ -18,7 +18,7 @@ from automation.simulators.digitalocean.models import checks, tags, vpcs
 if TYPE_CHECKING:
     from automation.simulators.digitalocean.cloud import Cloud
 
-NAME = re.compile(r"[a-z][a-z0-9-]{1,61}[a-z0-9]")
+NAME = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 SIZES = {
     "db-s-1vcpu-1gb": 10,
     "db-s-1vcpu-2gb": 30,
