@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measure dogitops against the bare tools, in the same run: ``run.py cluster|bootstrap|drill|plans|planning|cli|all``.
+"""Measure dogitops against the bare tools, in the same run: ``run.py BENCHMARK``, or ``run.py all``.
 
 It works in a clone of its own (in ``.dogitops/benchmark``) with a cluster name and ports of its own, and leaves
 nothing running. Tools and images are made ready before anything is timed. Results go to ``benchmarks/results``.
@@ -31,6 +31,7 @@ from bare import Bare  # noqa: E402
 from measure import RESULTS, Figure, Pair, Ran, Result, phases, run, timed  # noqa: E402
 from planning import planning  # noqa: E402
 from plans import plans  # noqa: E402
+from simulator import simulator  # noqa: E402
 
 from automation import report  # noqa: E402
 from automation.errors import DogitopsError, Interrupted  # noqa: E402
@@ -214,6 +215,7 @@ BENCHMARKS = {
     "plans": (plans, 5),
     "planning": (planning, 7),
     "cli": (cli, 15),
+    "simulator": (simulator, 5),
 }
 
 
@@ -222,7 +224,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks/run.py", description=__doc__)
     parser.add_argument("benchmark", choices=[*BENCHMARKS, "all"])
     parser.add_argument(
-        "--repeat", type=int, help="rounds (cluster 3, bootstrap 1, plans 5, planning 7, cli 15; a drill runs once)"
+        "--repeat",
+        type=int,
+        help="rounds (cluster 3, bootstrap 1, plans 5, planning 7, cli 15, simulator 5; a drill runs once)",
     )
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the JSON (benchmarks/results)")
     options = parser.parse_args(argv)

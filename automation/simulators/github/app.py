@@ -19,6 +19,7 @@ from automation.simulators.github.answers import DOCS, Answer, ApiError, Call
 from automation.simulators.github.model import Effect, Fault, Token
 from automation.simulators.github.routes import routes
 from automation.simulators.github.routing import Route
+from automation.simulators.serving import Connection, Sending
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -71,17 +72,13 @@ class App:
         serve = functools.partial(self.serve, scope["method"], path, query)
         serve = functools.partial(serve, headers=request.headers, content=content, host=host)
         outcome = await asyncio.get_running_loop().run_in_executor(self._workers, serve)
-        transport = scope.get("extensions", {}).get("dogitops.transport")
+        connection = Connection(scope, send)
         if outcome.cut:
-            transport.abort()
+            connection.cut()
             return
         if outcome.truncated:
-            headers = [(name.lower().encode(), value.encode()) for name, value in outcome.headers.items()]
-            headers.append((b"content-length", str(len(outcome.body)).encode()))
-            await send({"type": "http.response.start", "status": outcome.status, "headers": headers})
-            half = outcome.body[: len(outcome.body) // 2]
-            await send({"type": "http.response.body", "body": half, "more_body": True})
-            transport.close()  # sends what is written, unlike abort
+            headers = {name.lower(): value for name, value in outcome.headers.items()}
+            await connection.break_off(Sending(outcome.status, headers, outcome.body))
             return
         response = Response(outcome.body, outcome.status, outcome.headers)
         await response(scope, receive, send)
