@@ -9,8 +9,8 @@ from automation.github import actions, issues
 from automation.github.client import GitHub
 from automation.github.event import Event
 from automation.jobs.site import Site
-from automation.opentofu import notices
 from automation.opentofu import text as readable
+from automation.opentofu.comment import notices
 from automation.opentofu.plan import Plan
 
 

@@ -14,9 +14,10 @@ from automation.gitops import repository
 from automation.jobs.plan import plan
 from automation.jobs.pull_request import REVIEW, WORKFLOW, Place
 from automation.jobs.review import Review, load, review
-from automation.opentofu import canonical, comment, envelope, notices
+from automation.opentofu import canonical, comment, envelope
+from automation.opentofu.comment import notices
 from automation.opentofu.envelope import Manifest, Opened
-from automation.opentofu.envelopes import Found
+from automation.opentofu.envelope.store import Found
 from automation.opentofu.outcome import Outcome
 from automation.opentofu.runner import StateLocked
 

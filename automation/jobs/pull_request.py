@@ -22,10 +22,11 @@ from automation.jobs.plans import side_by_side
 from automation.jobs.review import Review, review
 from automation.jobs.site import Site
 from automation.locks import EnvironmentLocks, Holder, LockHeld
-from automation.opentofu import comment, envelope, notices
-from automation.opentofu.comment_facts import Facts
+from automation.opentofu import comment, envelope
+from automation.opentofu.comment import notices
+from automation.opentofu.comment.facts import Facts
 from automation.opentofu.envelope import Manifest
-from automation.opentofu.envelopes import Envelopes, FolderEnvelopes
+from automation.opentofu.envelope.store import Envelopes, FolderEnvelopes
 
 STATUS = "dogitops"
 REVIEW = "review.json"

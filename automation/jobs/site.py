@@ -18,7 +18,7 @@ from automation.gitops import repository
 from automation.gitops.secrets import SecretSpec
 from automation.kube import Kube
 from automation.opentofu.diff import printed
-from automation.opentofu.envelope_key import Key
+from automation.opentofu.envelope.key import Key
 from automation.opentofu.locks import BucketLocks
 from automation.opentofu.plan import Plan, parse
 from automation.opentofu.redact import Redactor
@@ -28,7 +28,7 @@ from automation.toolchain import engine, images, install
 from automation.workspace import Workspace
 
 if TYPE_CHECKING:
-    from automation.opentofu.envelopes import Envelopes
+    from automation.opentofu.envelope.store import Envelopes
 
 PROVIDERS = ("auto", "kind", "k3d", "existing")
 ENVELOPE_KEY = "DOGITOPS_ENVELOPE_KEY"
@@ -197,7 +197,7 @@ class Site:
     @cached_property
     def envelopes(self) -> Envelopes:
         """Where plan envelopes wait for their apply: in the bucket of the state."""
-        from automation.opentofu.envelopes import Envelopes  # noqa: PLC0415 - a plan at a terminal needs none
+        from automation.opentofu.envelope.store import Envelopes  # noqa: PLC0415 - a plan at a terminal needs none
 
         return Envelopes(self.store, self.environment.state.bucket)
 

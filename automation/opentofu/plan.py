@@ -16,7 +16,7 @@ from typing import Any
 from automation.opentofu import collection
 from automation.opentofu.fields import PlanUnreadable, field, kind_of, typed, unreadable
 from automation.opentofu.redact import Redactor, Tree
-from automation.opentofu.sensitivity import MAX_DEPTH, either
+from automation.opentofu.redact.sensitivity import MAX_DEPTH, either
 
 __all__ = [
     "Action",

@@ -22,7 +22,7 @@ from automation.errors import DogitopsError
 from automation.locks import Holder, LockHeld
 from automation.objectstore import ConditionNotMet, ObjectStore
 from automation.opentofu.envelope import Key, Manifest, seal, unseal
-from automation.opentofu.envelopes import EnvelopeMissing, Envelopes, newest
+from automation.opentofu.envelope.store import EnvelopeMissing, Envelopes, newest
 from automation.opentofu.locks import BucketLocks
 from automation.opentofu.outcome import State
 from automation.opentofu.runner import Tofu

@@ -13,7 +13,7 @@ import pytest
 from automation import wait
 from automation.objectstore import ObjectStore
 from automation.opentofu import envelope
-from automation.opentofu.envelope_key import Key
+from automation.opentofu.envelope.key import Key
 from automation.opentofu.saved import PLAN as PLAN_FILE
 from automation.opentofu.saved import RECORD
 from automation.secret import Secret

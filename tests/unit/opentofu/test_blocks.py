@@ -3,8 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automation.opentofu import blocks
-from automation.opentofu.blocks import Block, Waiver
+from automation.opentofu.policy import blocks
+from automation.opentofu.policy.blocks import Block, Waiver
 
 TRICKY = """\
 # a comment { with a brace

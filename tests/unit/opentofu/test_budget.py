@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automation.opentofu import budget
-from automation.opentofu.budget import Entry, Listing, Whole, compact, counted, fit
+from automation.opentofu.comment import budget
+from automation.opentofu.comment.budget import Entry, Listing, Whole, compact, counted, fit
 
 
 def entries(many: int, size: int = 200) -> list[Entry]:

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from automation.opentofu import comment, cost, guard, markdown
+from automation.opentofu import comment, cost, guard
 from automation.opentofu.canonical import Difference
-from automation.opentofu.comment import Facts
+from automation.opentofu.comment import Facts, markdown
 from automation.opentofu.guard import Finding
 from automation.opentofu.outcome import Outcome, State, Step
 from automation.opentofu.plan import Plan, parse

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from automation.opentofu import cost
-from automation.opentofu.comment_cost import cost_part, money
+from automation.opentofu.comment.price import cost_part, money
 from automation.opentofu.cost import Difference
 from automation.prices import PRICES, Amount, prices
 

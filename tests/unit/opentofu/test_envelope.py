@@ -30,7 +30,7 @@ from automation.opentofu.envelope import (
     seal,
     unseal,
 )
-from automation.opentofu.envelope_key import Key, Work
+from automation.opentofu.envelope.key import Key, Work
 from automation.secret import Secret
 
 MADE = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)

@@ -13,7 +13,7 @@ import pytest
 from automation.objectstore import ObjectStore
 from automation.opentofu import envelope
 from automation.opentofu.envelope import Key, Manifest, seal, unseal
-from automation.opentofu.envelopes import EnvelopeMissing, Envelopes, EnvelopeStore, FolderEnvelopes, Found, newest
+from automation.opentofu.envelope.store import EnvelopeMissing, Envelopes, EnvelopeStore, FolderEnvelopes, Found, newest
 from automation.secret import Secret
 from tests.unit.s3 import S3, serving
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automation.opentofu import markdown
+from automation.opentofu.comment import markdown
 
 from . import github_view
 

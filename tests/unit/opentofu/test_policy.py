@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from automation.environment import OWNED_PREFIX
 from automation.errors import ConfigurationError, DogitopsError
-from automation.opentofu import policy, policy_input
+from automation.opentofu import policy
 from automation.opentofu.policy import PolicyResult
-from automation.opentofu.policy_input import Source
+from automation.opentofu.policy import given as policy_input
+from automation.opentofu.policy.given import Source
 from automation.opentofu.redact import Redactor
 from automation.process import run
 from automation.toolchain import install

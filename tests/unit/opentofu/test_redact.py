@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from automation.opentofu.redact import KNOWN, NAMED, UNKNOWN, Hidden, Redactor
-from automation.opentofu.suspect import name_hides
+from automation.opentofu.redact.suspect import name_hides
 from automation.secret import Secret
 
 from .plans import change, document, one, planned

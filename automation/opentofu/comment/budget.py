@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from automation.opentofu import markdown
+from automation.opentofu.comment import markdown
 
 HARD_LIMIT = 65_536  # characters of a comment's body; GitHub answers 422 to more
 LIMIT = 65_000  # what we fill, so that a header of ours fits in front

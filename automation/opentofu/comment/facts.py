@@ -10,10 +10,10 @@ from datetime import datetime
 from functools import partial
 
 from automation.opentofu import cost
-from automation.opentofu.budget import Entry, Listing, type_of
-from automation.opentofu.comment_cost import money
+from automation.opentofu.comment.budget import Entry, Listing, type_of
+from automation.opentofu.comment.markdown import alert, code, cut, inert, number, text
+from automation.opentofu.comment.price import money
 from automation.opentofu.guard import Finding
-from automation.opentofu.markdown import alert, code, cut, inert, number, text
 from automation.opentofu.plan import Check, Plan
 from automation.opentofu.policy import PolicyResult
 

@@ -38,7 +38,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from automation.errors import DogitopsError, VerificationFailed
-from automation.opentofu.envelope_key import SALT_SIZE, Key, Work
+from automation.opentofu.envelope.key import SALT_SIZE, Key, Work
 
 __all__ = [
     "LONGEST_HEAD", "EnvelopeExpired", "EnvelopeInvalid", "EnvelopeTampered", "EnvelopeTruncated", "Key", "KeyWrong",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from automation.opentofu.comment.markdown import cut, inert
 from automation.opentofu.diff import AttributeChange
-from automation.opentofu.markdown import cut, inert
 from automation.opentofu.plan import Action
 
 _VALUE = 200  # characters of one value

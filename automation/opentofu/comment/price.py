@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from automation.opentofu.budget import Whole
+from automation.opentofu.comment.budget import Whole
+from automation.opentofu.comment.markdown import code, cut, number, table, text
 from automation.opentofu.cost import Amount, Difference, Unpriced
-from automation.opentofu.markdown import code, cut, number, table, text
 
 _ROWS = 12
 

@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from automation.errors import DogitopsError
-from automation.opentofu import blocks
-from automation.opentofu.blocks import Layout, Waiver
+from automation.opentofu.policy import blocks
+from automation.opentofu.policy.blocks import Layout, Waiver
 from automation.opentofu.redact import Hidden, Redactor, Unknown
 
 SENSITIVE = "(sensitive)"

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from automation.opentofu import comment_diff, diff
-from automation.opentofu.budget import Entry, Told, compact, counted, kind_of
-from automation.opentofu.comment_parts import Unfolded, alike, dashed, hint
+from automation.opentofu import diff
+from automation.opentofu.comment import lines as comment_diff
+from automation.opentofu.comment.budget import Entry, Told, compact, counted, kind_of
+from automation.opentofu.comment.markdown import cut, details, fence, html, html_text, inert, number
+from automation.opentofu.comment.parts import Unfolded, alike, dashed, hint
 from automation.opentofu.diff import AttributeChange
 from automation.opentofu.guard import Finding
-from automation.opentofu.markdown import cut, details, fence, html, html_text, inert, number
 from automation.opentofu.plan import Action, Plan, ResourceChange
 
 COUNTED = 3  # the form in which nothing is named any more

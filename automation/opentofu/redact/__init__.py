@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from automation import secret
-from automation.opentofu import suspect
-from automation.opentofu.known import KnownValues
-from automation.opentofu.sensitivity import MAX_DEPTH, marked, padded, sensitive_strings
+from automation.opentofu.redact import suspect
+from automation.opentofu.redact.known import KnownValues
+from automation.opentofu.redact.sensitivity import MAX_DEPTH, marked, padded, sensitive_strings
 from automation.secret import Secret
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")

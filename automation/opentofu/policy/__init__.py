@@ -17,8 +17,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from automation.errors import ConfigurationError, DogitopsError, did_you_mean
-from automation.opentofu import policy_input
-from automation.opentofu.policy_input import Source
+from automation.opentofu.policy import given as policy_input
+from automation.opentofu.policy.given import Source
 from automation.opentofu.redact import Redactor
 from automation.process import Completed, run
 
