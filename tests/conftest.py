@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 
 import hypothesis
 import pytest
+
+from automation import secret
 
 # A shell that starts us in the background has SIGINT ignored, and so would every program that we interrupt in a test.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -24,3 +27,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("e2e"):
             item.add_marker(pytest.mark.xdist_group("e2e"))
+
+
+@pytest.fixture(autouse=True)
+def _secrets_of_a_test_stay_in_it() -> Iterator[None]:
+    """Forget the secrets that a test made up, so that they are not masked in the next one."""
+    before = set(secret._known)
+    yield
+    secret._known.clear()
+    secret._known.update(before)

@@ -6,6 +6,7 @@ Nothing is remembered between runs: each looks at what is there. So it may be ki
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -26,7 +27,7 @@ from automation.digitalocean.problems import (
     Unavailable,
 )
 from automation.environment import OWNED_PREFIX
-from automation.errors import DeadlineExceeded, DogitopsError
+from automation.errors import DeadlineExceeded, DogitopsError, Interrupted
 
 _WORKERS = 6  # enough to use all of 250 requests a minute, however slow each of them is
 _SHELTER = f"{OWNED_PREFIX}deleted-addresses"
@@ -68,82 +69,97 @@ def delete(cloud: DigitalOcean, chosen: Callable[[Item], bool], listed: Sequence
 
 def _delete_all(cloud: DigitalOcean, items: Sequence[Item]) -> list[Problem]:
     """Delete the items beside each other and return what failed. Raises the first error that stops everything."""
+    one = _Deletion(cloud)
     with ThreadPoolExecutor(max_workers=_WORKERS, thread_name_prefix="delete") as pool:
-        begun = [pool.submit(copy_context().run, _delete_one, cloud, item) for item in items]
+        begun = [pool.submit(copy_context().run, one.delete, item) for item in items]
         try:
-            results = [one.result() for one in begun]
+            results = [each.result() for each in begun]
         except BaseException:
+            one.stopped.set()
             pool.shutdown(wait=True, cancel_futures=True)
             raise
     return [Problem(item, why) for item, why in zip(items, results, strict=True) if why]
 
 
-def _delete_one(cloud: DigitalOcean, item: Item) -> str:
-    """Delete one item; return why it could not be deleted, or nothing. What is gone already is deleted."""
-    steps = {"cluster": _cluster, "volume": _volume, "reserved IP": _reserved_ip}
-    try:
-        steps.get(item.kind, _plain)(cloud, item)
-    except _STOPPING:
-        raise
-    except NotFound:
-        return ""
-    except DogitopsError as error:
-        return error.message
-    return ""
+class _Deletion:
+    """How one item is deleted, by its kind. Once ``stopped`` is set, nothing is waited for any more."""
 
+    def __init__(self, cloud: DigitalOcean) -> None:
+        self.cloud = cloud
+        self.stopped = threading.Event()
 
-def _plain(cloud: DigitalOcean, item: Item) -> None:
-    """Delete it, waiting for a while where something else still uses it."""
-    last: list[Conflict] = []
-
-    def done() -> bool:
+    def delete(self, item: Item) -> str:
+        """Delete an item; return why it could not be deleted, or nothing. What is gone already is deleted."""
+        steps = {"cluster": self._cluster, "volume": self._volume, "reserved IP": self._reserved_ip}
         try:
-            cloud.delete(item.kind, item.id)
-        except Conflict as error:
-            last[:] = [error]
-            return False
-        return True
+            steps.get(item.kind, self._plain)(item)
+        except (*_STOPPING, Interrupted):
+            raise
+        except NotFound:
+            return ""
+        except DogitopsError as error:
+            return error.message
+        return ""
 
-    patience = cloud.patience
-    try:
-        wait.until(done, f"the {item.kind} {item.name} to be free", timeout=patience.busy, interval=patience.poll)
-    except DeadlineExceeded:
-        raise last[0] from None
+    def _plain(self, item: Item) -> None:
+        """Delete it, waiting for a while where something else still uses it."""
+        last: list[Conflict] = []
 
-
-def _cluster(cloud: DigitalOcean, item: Item) -> None:
-    doks.remove(cloud, cloud.cluster(item.id))
-
-
-def _volume(cloud: DigitalOcean, item: Item) -> None:
-    """Detach the volume from whatever it is attached to, as often as that fails, then delete it."""
-
-    def detached() -> bool:
-        droplets = next((one.droplets for one in cloud.volumes() if one.id == item.id), ())
-        for droplet in droplets:
+        def done() -> bool:
             try:
-                cloud.detach(item.id, droplet, item.region)
-            except (Conflict, Invalid, NotFound) as error:  # it is on its way, or gone: the next look decides
-                report.doing(error.message)
-        return not droplets
+                self.cloud.delete(item.kind, item.id)
+            except Conflict as error:
+                last[:] = [error]
+                return False
+            return True
 
-    patience = cloud.patience
-    wait.until(detached, f"the volume {item.name} to be detached", timeout=patience.busy, interval=patience.poll)
-    _plain(cloud, item)
+        try:
+            self._wait(done, f"the {item.kind} {item.name} to be free")
+        except DeadlineExceeded:
+            raise last[0] from None
 
+    def _cluster(self, item: Item) -> None:
+        doks.remove(self.cloud, self.cloud.cluster(item.id), progress=self._going)
 
-def _reserved_ip(cloud: DigitalOcean, item: Item) -> None:
-    """Delete the address; where it has to be unassigned first, keep it known as ours in between."""
-    try:
-        cloud.delete(item.kind, item.id)
-    except (Conflict, Invalid):
-        # Unassigned, nothing but a project of ours tells that it is ours: if we are killed, the next run finds it.
-        shelter = cloud.project(ownership.name_until(_SHELTER, datetime.now(UTC)))
-        cloud.adopt(shelter.id, f"do:reservedip:{item.id}")
-        cloud.unassign(item.id)
-        _plain(cloud, item)
-        with contextlib.suppress(Conflict, NotFound):  # another address may still be in it: the next look finds it
-            cloud.delete("project", shelter.id)
+    def _volume(self, item: Item) -> None:
+        """Delete the volume; where it is attached, detach it first, as often as that fails."""
+
+        def detached() -> bool:
+            droplets = next((one.droplets for one in self.cloud.volumes() if one.id == item.id), ())
+            for droplet in droplets:
+                try:
+                    self.cloud.detach(item.id, droplet, item.region)
+                except (Conflict, Invalid, NotFound) as error:  # it is on its way, or gone: the next look decides
+                    report.doing(error.message)
+            return not droplets
+
+        try:
+            self.cloud.delete(item.kind, item.id)
+        except Conflict:
+            self._wait(detached, f"the volume {item.name} to be detached")
+            self._plain(item)
+
+    def _reserved_ip(self, item: Item) -> None:
+        """Delete the address; where it has to be unassigned first, keep it known as ours in between."""
+        try:
+            self.cloud.delete(item.kind, item.id)
+        except (Conflict, Invalid):
+            # Unassigned, nothing but a project of ours tells that it is ours: if we are killed, the next run finds it.
+            shelter = self.cloud.project(ownership.name_until(_SHELTER, datetime.now(UTC)))
+            self.cloud.adopt(shelter.id, f"do:reservedip:{item.id}")
+            self.cloud.unassign(item.id)
+            self._plain(item)
+            with contextlib.suppress(Conflict, NotFound):  # another address may be in it still: the next look finds it
+                self.cloud.delete("project", shelter.id)
+
+    def _wait(self, condition: Callable[[], bool], what: str) -> None:
+        patience = self.cloud.patience
+        wait.until(condition, what, timeout=patience.busy, interval=patience.poll, progress=self._going)
+
+    def _going(self, text: str) -> None:
+        if self.stopped.is_set():
+            raise Interrupted("Interrupted.", hint="Run it again: what is gone is not missed.")
+        report.doing(text)
 
 
 def _wait_gone(cloud: DigitalOcean, kind: str, items: Sequence[Item]) -> list[Problem]:

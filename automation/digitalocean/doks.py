@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -122,7 +122,7 @@ class DoksProvider:
             ownership.refuse_foreign("cluster", spec.name, found.tags)
             if found.state in _GOING:
                 report.note(f"an earlier cluster {spec.name} is being deleted: waiting for its end")
-                _gone(self.cloud, found.id, spec.name, None)
+                _gone(self.cloud, found, None, report.doing)
                 found = None
             elif found.state == "error":
                 report.note(f"removing the cluster {spec.name} whose creation failed")
@@ -219,7 +219,7 @@ class DoksProvider:
         return [one for one in self.cloud.clusters() if one.name == name and one.state != "deleted"]
 
 
-def remove(cloud: DigitalOcean, cluster: Cluster) -> None:
+def remove(cloud: DigitalOcean, cluster: Cluster, progress: Callable[[str], None] = report.doing) -> None:
     """Delete a cluster with the volumes, their snapshots and the load balancers it made; wait until all are gone.
 
     They get our tag first, where they can: if DigitalOcean leaves one behind, or we are killed, it is still known as
@@ -237,18 +237,22 @@ def remove(cloud: DigitalOcean, cluster: Cluster) -> None:
         report.note(f"the cluster {cluster.name} is gone already")
     if cluster.state not in _GOING:
         cloud.delete("cluster", cluster.id)
-    _gone(cloud, cluster.id, cluster.name, belongings)
+    _gone(cloud, cluster, belongings, progress)
 
 
-def _gone(cloud: DigitalOcean, identity: str, name: str, belongings: Associated | None) -> None:
+def _gone(
+    cloud: DigitalOcean, cluster: Cluster, belongings: Associated | None, progress: Callable[[str], None]
+) -> None:
     """Wait until a cluster and what belongs to it are gone."""
     left: list[str] = []
 
     def gone() -> bool:
-        left[:] = [
-            cluster.state for cluster in cloud.clusters() if cluster.id == identity and cluster.state != "deleted"
-        ]
-        if left or belongings is None:
+        found = [one for one in cloud.clusters() if one.id == cluster.id and one.state != "deleted"]
+        left[:] = [f"the cluster is {one.state}" for one in found]
+        if left:
+            return False
+        left[:] = [f"the node {one.name}" for one in cloud.droplets() if f"k8s:{cluster.id}" in one.tags]
+        if belongings is None:
             return not left
         for what, there, mine in (
             ("load balancer", cloud.load_balancers, belongings.load_balancers),
@@ -262,10 +266,10 @@ def _gone(cloud: DigitalOcean, identity: str, name: str, belongings: Associated 
 
     wait.until(
         gone,
-        f"the cluster {name} to be deleted with what it made",
+        f"the cluster {cluster.name} to be deleted with what it made",
         timeout=cloud.patience.deletion,
         interval=cloud.patience.poll,
-        progress=report.doing,
+        progress=progress,
         state=lambda: ", ".join(left),
         hint="'dogitops reap' finds and deletes what is left of ours.",
     )

@@ -270,3 +270,17 @@ def test_the_credentials_of_a_kubeconfig_are_masked_and_its_words_are_not() -> N
     with scripted(Told(200, body, {"Content-Type": "application/yaml"})) as server:
         assert account(server.url).kubeconfig("c-1") == body.decode()
     assert masked("clusters: and dop_kube_0123456789") == "clusters: and ***"
+
+
+def test_a_cluster_that_takes_its_time_is_waited_for(tmp_path: Path) -> None:
+    delays = Delays(cluster=0.3, node=0.2, delete=0.3)
+    with DigitalOceanSimulator(delays=delays, limits=Limits(hour=None, minute=None)) as sky:
+        cloud = account(sky.url, token=sky.token())
+        made = provider(cloud)
+        made.create(SPEC, tmp_path / "kubeconfig")
+        assert {node.state for pool in cloud.clusters()[0].pools for node in pool.nodes} == {"running"}
+        cloud.delete("cluster", cloud.clusters()[0].id)
+        made.create(SPEC, tmp_path / "kubeconfig")  # waits until the earlier one is gone
+        assert [one.state for one in cloud.clusters()] == ["running"]
+        assert made.delete(NAME) is True
+        assert cloud.droplets() == []

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import FrameType
 
 import pytest
 
@@ -16,7 +18,7 @@ from automation.errors import DogitopsError
 from automation.jobs.reap import Reaper, reap
 from automation.objectstore import ObjectStore
 from automation.secret import Secret
-from automation.simulators.digitalocean import DigitalOceanSimulator, Fault, Limits
+from automation.simulators.digitalocean import Delays, DigitalOceanSimulator, Fault, Limits
 from tests.unit.digitalocean.estate import DROPLET, FUTURE, NOW, PAST, everything, there
 from tests.unit.digitalocean.scripted import HASTE, account
 from tests.unit.s3 import serving
@@ -313,3 +315,37 @@ def test_a_volume_that_a_cluster_left_behind_is_known_as_ours(cloud: DigitalOcea
     assert len(cloud.volumes()) == 1
     expired(cloud)
     assert cloud.volumes() == []
+
+
+def test_an_interrupt_ends_it_while_something_is_waited_for(sky: DigitalOceanSimulator) -> None:
+    cloud = account(sky.url, replace(HASTE, busy=3600), sky.token())
+    made = cloud._pydo.volumes.create({"name": "stuck", "region": "fra1", "size_gigabytes": 1, "tags": GONE})
+    body = {"type": "attach", "droplet_id": droplet(cloud, "somebody", []), "region": "fra1"}
+    cloud._pydo.volume_actions.post_by_id(made["volume"]["id"], body)
+    sky.faults.trouble("volume.detach", times=100_000)
+
+    def interrupted(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupted)
+    signal.setitimer(signal.ITIMER_REAL, 1.5)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            expired(cloud)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert [one.name for one in cloud.volumes()] == ["stuck"]
+
+
+def test_what_takes_its_time_is_waited_for() -> None:
+    limits = Limits(droplets=1000, volumes=1000, reserved_ips=50, hour=None, minute=None)
+    with DigitalOceanSimulator(limits=limits, delays=Delays(delete=0.3)) as sky:
+        cloud = account(sky.url, token=sky.token())
+        everything(cloud, 1, ours=False)
+        stays = there(sky)
+        everything(cloud, 2, ours=True)
+        all_of_ours(cloud)
+        assert inventory.look(cloud) == []
+        assert not stays - there(sky)
+        assert sky.unknown() == []
