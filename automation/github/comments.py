@@ -2,7 +2,8 @@
 
 A comment is ours if its first line is our hidden header *and* its author is us: anybody can type the header.
 GitHub has no conditional write for comments. So each write is followed by another look: of two comments made at the
-same time the oldest stays, and what an older run wrote over a newer one's is put right by the newer.
+same time the oldest stays, and what an older run wrote over a newer one's is put right by the newer. An older run that
+writes after the newer one's last look still wins: the workflows' concurrency group keeps the two apart.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from automation import wait
 from automation.errors import ConfigurationError
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Scope, Send
 
 _TRANSPORT = "dogitops.transport"
+_GRACE = 2.0  # seconds that answers under way get at the end
 
 
 @dataclass
@@ -65,7 +66,7 @@ class Server:
 
     def __init__(self, name: str, address: str = "127.0.0.1", port: int = 0) -> None:
         self.name, self.address, self.port = name, address, port
-        self._server: uvicorn.Server | None = None
+        self._server: _Prompt | None = None
         self._thread: threading.Thread | None = None
 
     @property
@@ -92,9 +93,8 @@ class Server:
             log_level="critical",
             access_log=False,
         )
-        config.timeout_graceful_shutdown = 2
         config.server_header = False  # the application says that itself
-        server = self._server = uvicorn.Server(config)
+        server = self._server = _prompt(config)
         self._thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
         self._thread.start()
         wait.until(lambda: server.started, f"the {self.name} to listen", timeout=10, interval=0.005)
@@ -103,7 +103,7 @@ class Server:
         """End it."""
         if self._server is None or self._thread is None:
             return
-        self._server.should_exit = True
+        self._server.end()
         self._thread.join(timeout=10)
         self._server = self._thread = None
 
@@ -121,6 +121,48 @@ class Server:
             ) from error
         self.port = listening.getsockname()[1]
         return listening
+
+
+class _Prompt(Protocol):
+    """A server of uvicorn's that ends as soon as it is told to."""
+
+    started: bool
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None: ...
+    def end(self) -> None: ...
+
+
+def _prompt(config: uvicorn.Config) -> _Prompt:
+    import asyncio  # noqa: PLC0415
+
+    import uvicorn  # noqa: PLC0415
+
+    class Prompt(uvicorn.Server):
+        """Waits to be told, where uvicorn's own looks ten times a second."""
+
+        def end(self) -> None:
+            self._loop.call_soon_threadsafe(self._ended.set)
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
+            await super().startup(sockets)
+
+        async def main_loop(self) -> None:
+            await self._ended.wait()
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            for server in self.servers:
+                server.close()
+            for one in sockets or ():
+                one.close()
+            for connection in list(self.server_state.connections):
+                connection.shutdown()
+            if self.server_state.tasks:
+                _, late = await asyncio.wait(self.server_state.tasks, timeout=_GRACE)
+                for task in late:
+                    task.cancel()
+
+    return Prompt(config)
 
 
 def _protocol() -> type[asyncio.Protocol]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,6 +24,14 @@ HEAVY = frozenset({"azure", "boto3", "botocore", "cryptography", "kubernetes", "
 LONGEST_MODULE = 400  # lines; rarely over 300
 
 
+pytestmark = pytest.mark.xdist_group("architecture")  # each module is read once
+
+
+@functools.cache
+def read(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def modules() -> list[Path]:
     return sorted(path for path in PACKAGE.rglob("*.py") if "__pycache__" not in path.parts)
 
@@ -40,7 +49,7 @@ def layer_of(part: str) -> str:
 
 def imported(path: Path) -> Iterator[str]:
     """Yield every part of our package that a module imports, wherever in it, for type checking or not."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(read(path)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module == "automation":
@@ -53,6 +62,7 @@ def imported(path: Path) -> Iterator[str]:
         yield from (name.split(".")[1] for name in names if name.startswith("automation."))
 
 
+@functools.cache
 def imports_of_all() -> list[tuple[str, str, str]]:
     return [
         (str(path.relative_to(PACKAGE)), part_of(path), target)
@@ -101,7 +111,7 @@ def test_processes_are_started_in_known_places_only() -> None:
     starters = {
         str(path.relative_to(PACKAGE))
         for path in modules()
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(read(path))
         if (isinstance(node, ast.Import) and any(alias.name == "subprocess" for alias in node.names))
         or (isinstance(node, ast.ImportFrom) and node.module == "subprocess")
     }
@@ -112,7 +122,7 @@ def test_only_wait_sleeps() -> None:
     sleepers = {
         str(path.relative_to(PACKAGE))
         for path in modules()
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(read(path))
         if isinstance(node, ast.Attribute) and node.attr == "sleep"
     }
     assert sleepers <= {"wait.py"}

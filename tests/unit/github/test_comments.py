@@ -215,11 +215,12 @@ def test_of_two_runs_that_both_make_a_comment_one_stays(place: Place, late: int,
     assert only.body == comments.compose(run(stays), f"by {stays}")
 
 
-def test_many_runs_at_once_leave_the_comment_of_the_latest(place: Place) -> None:
+def test_many_runs_at_once_leave_one_whole_comment(place: Place) -> None:
+    # Not always the latest one's: GitHub has no conditional write. The workflows' concurrency group is for that.
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda n: comments.upsert(place.github(), place.number, run(n), f"by {n}"), range(100, 108)))
     (only,) = place.comments()
-    assert only.body == comments.compose(run(107), "by 107")
+    assert only.body in {comments.compose(run(n), f"by {n}") for n in range(100, 108)}
 
 
 def test_what_an_earlier_race_left_behind_is_cleared_away(place: Place) -> None:

@@ -243,7 +243,8 @@ def test_names_of_what_is_only_forgotten_give_way_first() -> None:
         *(thing(one, "delete", before={}) for one in gone), *(thing(one, "forget", before={}) for one in left)
     )
     text = shown(plan)
-    assert all(one in github_view.fences(text) for one in gone)
+    fences = github_view.fences(text)
+    assert all(one in fences for one in gone)
     assert "1,000 resources (forgotten): more than a comment can name" in text
 
 
