@@ -1,7 +1,7 @@
 """The simulator's answers held against DigitalOcean's own OpenAPI document, by schemathesis.
 
-DOGITOPS_OPENAPI names another document than that in tests/fixtures. DOGITOPS_OPENAPI_EXAMPLES is how many requests are made
-up for each operation (5).
+DOGITOPS_OPENAPI names another document than that in tests/fixtures; DOGITOPS_OPENAPI_EXAMPLES is how many requests are
+made up for each operation (5).
 """
 
 from __future__ import annotations
