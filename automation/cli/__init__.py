@@ -10,7 +10,17 @@ from types import FrameType
 import typer
 
 from automation import __version__, report
-from automation.cli import clusters, delivery, images, infrastructure, pull_requests, recovery, simulate, tools
+from automation.cli import (
+    clusters,
+    delivery,
+    digitalocean,
+    images,
+    infrastructure,
+    pull_requests,
+    recovery,
+    simulate,
+    tools,
+)
 from automation.errors import DogitopsError, Interrupted
 
 app = typer.Typer(
@@ -39,6 +49,7 @@ infrastructure.register(app)
 pull_requests.register(app)
 delivery.register(app)
 recovery.register(app)
+digitalocean.register(app)
 app.add_typer(clusters.app, name="cluster", rich_help_panel="Parts")
 app.add_typer(infrastructure.objectstore, name="objectstore", hidden=True)
 app.add_typer(delivery.gitops, name="gitops", rich_help_panel="Parts")
