@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,6 +18,9 @@ OWNED_PREFIX = "dogitops-"
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
 OwnedName = Annotated[str, StringConstraints(pattern=rf"^{OWNED_PREFIX}[a-z0-9]([-a-z0-9]{{0,40}}[a-z0-9])?$")]
 Port = Annotated[int, Field(ge=1024, le=65535)]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][-a-z0-9]{0,62}$")]
+_REPOSITORY = re.compile(r"https?://[^\s/@?#]+/[^\s@?#]+")
+_DOKS_ONLY = ("region", "size", "version", "time_to_live")
 
 
 class _Strict(BaseModel):
@@ -24,18 +28,42 @@ class _Strict(BaseModel):
 
 
 class Cluster(_Strict):
-    """The cluster: who makes it, its name (with the ownership prefix) and its number of nodes."""
+    """The cluster: who makes it, its name (with the ownership prefix) and its number of nodes.
 
-    provider: Literal["auto", "kind", "k3d", "existing"] = "auto"
+    Of DigitalOcean's: its ``region``, the ``size`` of its nodes, its ``version`` (empty, or ``1.35``: the newest of
+    it), and for how many hours it may live (``time_to_live``; without, for ever).
+    """
+
+    provider: Literal["auto", "kind", "k3d", "existing", "doks"] = "auto"
     name: OwnedName
     control_planes: Annotated[int, Field(ge=1, le=3)] = 1
     workers: Annotated[int, Field(ge=0, le=10)] = 0
     kubeconfig: str | None = None
+    region: Slug | None = None
+    size: Slug | None = None
+    version: Annotated[str, StringConstraints(pattern=r"^(\d+\.\d+(\.\d+-do\.\d+)?)?$")] = ""
+    time_to_live: Annotated[int, Field(ge=1, le=720)] | None = None
 
     @model_validator(mode="after")
     def _existing_has_kubeconfig(self) -> Cluster:
         if self.provider == "existing" and not self.kubeconfig:
             raise ValueError("provider 'existing' needs 'kubeconfig', the path of its kubeconfig file")
+        return self
+
+    @model_validator(mode="after")
+    def _doks_says_where_and_how_large(self) -> Cluster:
+        if self.provider != "doks":
+            given = [name for name in _DOKS_ONLY if name in self.model_fields_set]
+            if given:
+                raise ValueError(f"{_listed(given)} is for provider 'doks' alone, and this one is {self.provider!r}")
+            return self
+        missing = [name for name in ("region", "size") if getattr(self, name) is None]
+        if missing:
+            raise ValueError(f"provider 'doks' needs {_listed(missing)}, such as region: fra1, size: s-2vcpu-4gb")
+        if self.workers < 1:
+            raise ValueError("provider 'doks' needs 'workers' of at least 1: its control plane carries no pods")
+        if self.kubeconfig is not None:
+            raise ValueError("'kubeconfig' is for provider 'existing': DigitalOcean gives out that of its own")
         return self
 
 
@@ -75,10 +103,34 @@ class Plans(_Strict):
 
 
 class GitOps(_Strict):
-    """What Argo CD reads: the path in this repository, and the port of the local Git server."""
+    """What Argo CD reads: the ``path`` in this repository, and where that repository is.
+
+    Without ``repository`` it is the local Git server, on ``port``. With one, its branch as it moves (``follow: head``)
+    or the very commit that is checked out (``follow: commit``); ``token_variable`` names the variable with the token
+    that reads it, where it is private.
+    """
 
     path: str
     port: Port = 7481
+    repository: str | None = None
+    follow: Literal["head", "commit"] = "head"
+    token_variable: str | None = None
+
+    @model_validator(mode="after")
+    def _repository_is_a_plain_address(self) -> GitOps:
+        if self.repository is None:
+            given = [name for name in ("follow", "token_variable") if name in self.model_fields_set]
+            if given:
+                raise ValueError(f"{_listed(given)} needs 'repository': the local Git server has neither")
+            return self
+        if not _REPOSITORY.fullmatch(self.repository):
+            raise ValueError(
+                "'repository' must be an address such as https://github.com/OWNER/NAME.git, without a user or a "
+                "password in it: name the variable of a token in 'token_variable'"
+            )
+        if self.token_variable and not self.repository.startswith("https://"):
+            raise ValueError("'repository' must begin with https:// where there is a token: all else would show it")
+        return self
 
 
 class Images(_Strict):
@@ -88,20 +140,25 @@ class Images(_Strict):
 
 
 class Backup(_Strict):
-    """Where Velero keeps backups, and which namespaces a backup covers."""
+    """Where Velero keeps backups (below ``prefix``), and which namespaces a backup covers."""
 
     bucket: OwnedName
+    prefix: Name = "velero"
     namespaces: Annotated[tuple[Name, ...], Field(min_length=1)]
     keep_hours: Annotated[int, Field(ge=1)] = 720
 
 
 class Drill(_Strict):
-    """How much known data a drill writes, and the largest RTO and RPO (seconds) that pass."""
+    """How much known data a drill writes, and the largest RTO and RPO (seconds) that pass.
+
+    ``public_key`` (base64) is that of the one key whose evidence is believed.
+    """
 
     entries: Annotated[int, Field(ge=1, le=100_000)] = 200
     file_mib: Annotated[int, Field(ge=1, le=4096)] = 32
     max_rto_seconds: float | None = None
     max_rpo_seconds: float | None = None
+    public_key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{43}=$")] | None = None
 
 
 class SecretSource(_Strict):
@@ -143,9 +200,35 @@ class Environment(_Strict):
     secrets: tuple[SecretDeclaration, ...] = ()
 
     @property
-    def shared(self) -> bool:
-        """Whether several machines can work on it: its state is not on this machine alone."""
+    def remote(self) -> bool:
+        """Whether its state is not on this machine alone."""
         return self.objectstore.endpoint is not None
+
+    @property
+    def shared(self) -> bool:
+        """Whether people work on it by pull requests: not on what is on one machine, nor on what lives for hours."""
+        return self.remote and self.cluster.time_to_live is None
+
+    @model_validator(mode="after")
+    def _a_cluster_elsewhere_needs_servers_that_it_reaches(self) -> Environment:
+        if self.cluster.provider != "doks":
+            return self
+        missing = [
+            name
+            for name, value in (
+                ("objectstore.endpoint", self.objectstore.endpoint),
+                ("gitops.repository", self.gitops.repository),
+            )
+            if value is None
+        ]
+        if missing:
+            raise ValueError(
+                f"provider 'doks' needs {_listed(missing)}: a cluster at DigitalOcean can't reach servers "
+                "on this machine"
+            )
+        if "images" in self.model_fields_set:
+            raise ValueError("'images' is for clusters on this machine: one at DigitalOcean pulls from the registries")
+        return self
 
 
 def names(workspace: Workspace) -> list[str]:
@@ -196,6 +279,10 @@ def read(text: str, name: str, where: str) -> Environment:
         raise ConfigurationError(f"{where} is not as it must be:\n{problems}", hint=f"Correct {where}.") from error
 
 
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(f"'{name}'" for name in names)
+
+
 def _problem(item: Any) -> str:
     place = ".".join(str(part) for part in item["loc"])
     if item["type"] == "extra_forbidden":
@@ -203,6 +290,8 @@ def _problem(item: Any) -> str:
         return f"{place}: unknown key.{did_you_mean(str(item['loc'][-1]), siblings)}"
     if item["type"] == "missing":
         return f"{place}: is missing."
+    if item["type"] == "value_error":  # ours: it says what was found where that helps
+        return ": ".join(filter(None, (place, item["msg"].removeprefix("Value error, ")))) + "."
     return f"{place}: {item['msg']} (found {item['input']!r})"
 
 

@@ -32,12 +32,16 @@ def bootstrap(environment: Environment) -> None:
     _show(argocd.applications(site.kube))
 
 
-def status(environment: Environment) -> None:
+def status(
+    environment: Environment,
+    *,
+    drill: Annotated[bool, typer.Option(help="Whether there must be evidence of a drill that passed.")] = True,
+) -> None:
     """Show the cluster, its applications, its backups and the newest drill."""
     from automation.jobs import status as job  # noqa: PLC0415
     from automation.jobs.site import Site  # noqa: PLC0415
 
-    lines = job.status(Site(environment))
+    lines = job.status(Site(environment), drill=drill)
     rows = [["ok" if line.good else "!!", line.subject, line.state] for line in lines]
     report.table(f"Environment {environment}", ["", "what", "state"], rows)
     if not all(line.good for line in lines):

@@ -23,6 +23,12 @@ def reap(
     everything: Annotated[bool, typer.Option("--all", help="Everything of ours, whatever its end.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Delete what is shown.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show it (the default).")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Delete nothing; exit with 5 where there is something to delete.")
+    ] = False,
+    environment: Annotated[
+        str, typer.Option("--environment", metavar="NAME", help="Also all that carries this environment's tag.")
+    ] = "",
     buckets: Annotated[
         bool, typer.Option("--buckets", help="Look at buckets, too, and delete them with all objects.")
     ] = False,
@@ -33,8 +39,8 @@ def reap(
     """
     if expired and everything:
         raise ConfigurationError("--expired and --all can't be given together.", hint="Choose one of them.")
-    if yes and dry_run:
-        raise ConfigurationError("--yes and --dry-run can't be given together.", hint="Choose one of them.")
+    if yes + dry_run + check > 1:
+        raise ConfigurationError("--yes, --dry-run and --check exclude one another.", hint="Choose one of them.")
     from automation.digitalocean.buckets import Buckets  # noqa: PLC0415
     from automation.digitalocean.client import DigitalOcean  # noqa: PLC0415
     from automation.jobs import reap as job  # noqa: PLC0415
@@ -44,5 +50,9 @@ def reap(
         everything=everything,
         now=datetime.now(UTC),
         buckets=Buckets.from_environment() if buckets else None,
+        environment=environment,
     )
+    if check:
+        job.check(reaper)
+        return
     job.reap(reaper, confirm=lambda _: yes)

@@ -17,6 +17,7 @@ from automation.errors import Refused
 
 TAG = OWNED_PREFIX.removesuffix("-")
 _UNTIL = f"{TAG}:until:"
+_ENVIRONMENT = f"{TAG}:env:"
 _FORM = "%Y%m%dt%H%Mz"
 _NAME_END = re.compile(r"-until-(\d{8}t\d{4}z)$", re.IGNORECASE)
 
@@ -31,11 +32,16 @@ def is_named(name: str) -> bool:
     return name.startswith(OWNED_PREFIX)
 
 
+def is_of(environment: str, tags: Iterable[str]) -> bool:
+    """Whether one of the tags says that a resource was made for an environment; of none where none is named."""
+    return bool(environment) and f"{_ENVIRONMENT}{environment}".lower() in {tag.lower() for tag in tags}
+
+
 def tags(environment: str = "", until: datetime | None = None) -> list[str]:
     """Return the tags of what is made for an environment, with the end of its life."""
     marks = [TAG]
     if environment:
-        marks.append(f"{TAG}:env:{environment}")
+        marks.append(f"{_ENVIRONMENT}{environment}")
     if until is not None:
         marks.append(f"{_UNTIL}{_told(until)}")
     return marks

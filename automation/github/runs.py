@@ -1,4 +1,4 @@
-"""Plan envelopes kept as artifacts of workflow runs: found by the run's id, checked for where they come from, fetched.
+"""Artifacts of workflow runs, such as plan envelopes: found by the run's id, checked for where they come from, fetched.
 
 An artifact's name proves nothing: any workflow, of a fork's pull request too, can upload one of that name. So the run
 is named first, and is checked before its artifact is touched.
@@ -7,6 +7,7 @@ is named first, and is checked before its artifact is touched.
 from __future__ import annotations
 
 import io
+import itertools
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -84,6 +85,16 @@ def find(github: GitHub, run_id: int, name: str) -> Artifact:
     if latest.expired:
         raise _expired(latest)
     return latest
+
+
+def named(github: GitHub, name: str, *, most: int) -> list[Artifact]:
+    """Return the newest artifacts of this name in the repository, whoever uploaded them, newest first; ``most``."""
+    listed = itertools.islice(github.repo.get_artifacts(name=name), most)
+    return [
+        Artifact(one.id, one.name, one.size_in_bytes, bool(one.expired), one.expires_at, one.workflow_run.id)
+        for one in sorted(listed, key=lambda one: one.id, reverse=True)
+        if one.raw_data.get("workflow_run")  # none of a run that was deleted
+    ]
 
 
 def download(github: GitHub, artifact: Artifact, limit: int = LIMIT) -> dict[str, bytes]:

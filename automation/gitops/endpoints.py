@@ -15,11 +15,12 @@ REPOSITORY_URL: Final = f"http://git.{NAMESPACE}.svc.cluster.local/repository.gi
 OBJECTSTORE_URL: Final = f"http://objectstore.{NAMESPACE}.svc.cluster.local"
 
 
-def endpoints(host_address: str, git_port: int, objectstore_port: int) -> list[Manifest]:
+def endpoints(host_address: str, git_port: int | None, objectstore_port: int | None) -> list[Manifest]:
     """Return Services ``git`` and ``objectstore`` (port 80) that lead to ports of ``host_address``.
 
-    ``host_address`` is this machine's address as pods reach it. Raises ConfigurationError where it is none that a
-    pod could reach.
+    ``host_address`` is this machine's address as pods reach it. A server without a port is not on this machine, and
+    gets no Service: the manifests of such a cluster name its public address. Raises ConfigurationError where the
+    address is none that a pod could reach.
     """
     try:
         address = ipaddress.ip_address(host_address)
@@ -43,7 +44,8 @@ def endpoints(host_address: str, git_port: int, objectstore_port: int) -> list[M
         },
     }
     ports = {"git": git_port, "objectstore": objectstore_port}
-    return [namespace, *(one for name, port in ports.items() for one in _service(name, address, port, labels))]
+    here = {name: port for name, port in ports.items() if port is not None}
+    return [namespace, *(one for name, port in here.items() for one in _service(name, address, port, labels))]
 
 
 def _service(

@@ -23,6 +23,8 @@ class SecretSpec:
     name: str
     data: Mapping[str, Secret]
     annotations: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    plain: Mapping[str, str] = field(default_factory=dict)  # what in it is no secret
     type: str = "Opaque"
 
     @property
@@ -42,6 +44,20 @@ class Seeded:
         return f"{self.place} {self.what}"
 
 
+def repository_credentials(url: str, token: Secret) -> SecretSpec:
+    """Return the Secret by which Argo CD may read a private repository; GitHub takes a token under any user's name.
+
+    Its form: https://argo-cd.readthedocs.io/en/stable/operator-manual/declarative-setup/#repositories.
+    """
+    return SecretSpec(
+        namespace="argocd",
+        name="repository",
+        data={"password": token},
+        plain={"type": "git", "url": url, "username": "x-access-token"},
+        labels={"argocd.argoproj.io/secret-type": "repository"},
+    )
+
+
 def seed(kube: Kube, specs: Iterable[SecretSpec]) -> list[Seeded]:
     """Put the Secrets into the cluster, making namespaces that are missing; those that hold their values stay.
 
@@ -56,13 +72,16 @@ def seed(kube: Kube, specs: Iterable[SecretSpec]) -> list[Seeded]:
 
 
 def holds(found: Mapping[str, Any], spec: SecretSpec) -> bool:
-    """Whether the Secret ``found`` in the cluster is of the spec's type and has all its values and annotations."""
+    """Whether the Secret ``found`` is of the spec's type, and has all its values, labels and annotations."""
     data = found.get("data") or {}
     annotations = found.get("metadata", {}).get("annotations") or {}
+    labels = found.get("metadata", {}).get("labels") or {}
     return (
         found.get("type", "Opaque") == spec.type
         and all(_decoded(data.get(key)) == value for key, value in spec.data.items())
         and all(annotations.get(key) == value for key, value in spec.annotations.items())
+        and all(data.get(key) == _encoded(value) for key, value in spec.plain.items())
+        and all(labels.get(key) == value for key, value in spec.labels.items())
     )
 
 
@@ -75,10 +94,13 @@ def manifest(spec: SecretSpec) -> dict[str, Any]:
         "metadata": {
             "name": spec.name,
             "namespace": spec.namespace,
-            "labels": dict(_LABELS),
+            "labels": {**_LABELS, **spec.labels},
             "annotations": dict(spec.annotations),
         },
-        "data": {key: base64.b64encode(value.reveal().encode()).decode() for key, value in spec.data.items()},
+        "data": {
+            **{key: _encoded(value) for key, value in spec.plain.items()},
+            **{key: _encoded(value.reveal()) for key, value in spec.data.items()},
+        },
     }
 
 
@@ -93,6 +115,10 @@ def _seed_one(kube: Kube, spec: SecretSpec) -> Seeded:
         )
     kube.apply(manifest(spec))
     return Seeded(spec.place, "created" if found is None else "updated")
+
+
+def _encoded(value: str) -> str:
+    return base64.b64encode(value.encode()).decode()
 
 
 def _decoded(value: object) -> Secret | None:

@@ -36,10 +36,9 @@ def bootstrap(site: Site, *, apps: str = "enabled") -> None:
         site.kept / "journals" / "bootstrap.jsonl", kind="bootstrap", key={"cluster": identity}, replace_other=True
     )
     with advice(f"dogitops bootstrap {site.name}", f"dogitops destroy {site.name}"):
-        with report.phase("Telling the cluster where the servers are"):
-            site.kube.apply_all(
-                endpoints.endpoints(site.address, site.environment.gitops.port, site.environment.objectstore.port)
-            )
+        if any(site.ports):
+            with report.phase("Telling the cluster where the servers are"):
+                site.kube.apply_all(endpoints.endpoints(site.address, *site.ports))
         with report.phase("Seeding the secrets that the first sync needs"):
             for line in secrets.seed(site.kube, site.secrets()):
                 report.note(str(line))
@@ -49,8 +48,7 @@ def bootstrap(site: Site, *, apps: str = "enabled") -> None:
             with report.phase("Starting the platform beside it"):
                 journal.once("platform", lambda: start_platform(site, tree))
             with report.phase("Handing the repository to Argo CD"):
-                path = site.environment.gitops.path
-                journal.once("hand over", lambda: argocd.hand_over(site.kube, tree, site.name, path=path))
+                journal.once("hand over", lambda: hand_over(site, tree))
         if apps == "paused":
             with report.phase("Waiting for the namespaces and their rules"):
                 argocd.wait_until_synced(site.kube, {ROOT}, timeout=SYNC_PATIENCE, progress=report.doing)
@@ -73,6 +71,20 @@ def install_argocd(site: Site, tree: Path, apps: str) -> None:
         kustomize=install.path("kustomize"),
         apps_automation=apps,
         path=site.environment.gitops.path,
+        url=site.repository_url,
+        revision=site.revision,
+    )
+
+
+def hand_over(site: Site, tree: Path) -> None:
+    """Tell Argo CD where the repository is and which folder in it describes the cluster: from here on Git decides."""
+    argocd.hand_over(
+        site.kube,
+        tree,
+        site.name,
+        path=site.environment.gitops.path,
+        url=site.repository_url,
+        revision=site.revision,
     )
 
 

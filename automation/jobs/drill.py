@@ -1,4 +1,8 @@
-"""Drill: back up, prove coverage, delete the cluster, rebuild it from Git, restore, verify, report."""
+"""Drill: back up, prove coverage, delete the cluster, rebuild it from Git, restore, verify, report.
+
+Or with a backup that is there: then the first half is left out, and what comes back is compared with the record that
+was kept beside the backup when it was made.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from automation.github import actions
 from automation.gitops import argocd, repository
 from automation.jobs import backup as backup_job
 from automation.jobs import bootstrap as bootstrap_job
+from automation.jobs import evidence as evidence_job
 from automation.jobs import plan as plan_job
 from automation.jobs import restore as restore_job
 from automation.jobs.bootstrap import SYNC_PATIENCE, advice
@@ -25,8 +30,9 @@ from automation.secret import Secret
 from automation.toolchain import install
 
 LOSSES = ("entry", "file", "object")
+_ONE_MACHINE = "The cluster ran on one machine: a lost region or a lost object store was not drilled."
+_ONE_REGION = "The cluster was lost, not its region: the object store and the account survived."
 _LIMITS = (
-    "The cluster ran on one machine: a lost region or a lost object store was not drilled.",
     "Objects were compared in the namespaces of the backup; the platform comes from Git and was checked by Argo CD.",
     "Data was proven for the sample application: what other applications hold is covered, but not read back.",
 )
@@ -44,11 +50,12 @@ class Outcome:
     markdown: Path
 
 
-def drill(site: Site, *, fresh: bool = False, plant_loss: str | None = None) -> Outcome:
+def drill(site: Site, *, fresh: bool = False, plant_loss: str | None = None, backup: str | None = None) -> Outcome:
     """Run a drill on a bootstrapped environment; killed and started again, it goes on where it stopped.
 
-    ``plant_loss`` loses an entry, a file or an object after the restore, on purpose: such a drill must fail.
-    Raises VerificationFailed (exit code 5) when anything was lost; the evidence is written all the same.
+    With the name of a ``backup`` that one is restored, and what was written since is lost with the cluster; there need
+    be no cluster then. ``plant_loss`` loses an entry, a file or an object after the restore, on purpose: such a drill
+    must fail. Raises VerificationFailed (exit code 5) when anything was lost; the evidence is written all the same.
     """
     if plant_loss is not None and plant_loss not in LOSSES:
         raise ConfigurationError(
@@ -58,9 +65,11 @@ def drill(site: Site, *, fresh: bool = False, plant_loss: str | None = None) -> 
     path = site.kept / "journals" / "drill.jsonl"
     if fresh:
         path.unlink(missing_ok=True)
-    run = _Run(site, Journal(path, kind="drill", key={"environment": site.name, "plant_loss": plant_loss}), plant_loss)
+    options = {"plant_loss": plant_loss, **({"backup": backup} if backup else {})}
+    run = _Run(site, Journal(path, kind="drill", key={"environment": site.name, **options}), plant_loss, backup)
+    told = "".join(f" --{name.replace('_', '-')} {value}" for name, value in options.items() if value)
     with advice(
-        f"dogitops drill {site.name} --yes{f' --plant-loss {plant_loss}' if plant_loss else ''}",
+        f"dogitops drill {site.name} --yes{told}",
         f"dogitops destroy {site.name}",
     ):
         return run.all()
@@ -69,35 +78,43 @@ def drill(site: Site, *, fresh: bool = False, plant_loss: str | None = None) -> 
 class _Run:
     """One drill. Each phase is journalled with what it found out; all that later phases need is JSON in there."""
 
-    def __init__(self, site: Site, journal: Journal, plant_loss: str | None) -> None:
+    def __init__(self, site: Site, journal: Journal, plant_loss: str | None, backup: str | None) -> None:
         self.site = site
         self.journal = journal
         self.plant_loss = plant_loss
+        self.backup = backup
         self.namespaces = site.environment.backup.namespaces
-        # Secrets are compared by keyed digests; the key never leaves this machine.
-        self.key = Secret.kept_in(site.kept / "secrets" / "inventory.key")
+        self.key = site.lasting("inventory.key")  # Secrets are compared by keyed digests
+        self.signer = evidence_job.signing_key(site)  # not after an hour that nothing could sign
 
     def all(self) -> Outcome:
         if self.journal.resumed:
             report.say(f"Going on after: {', '.join(self.journal.finished_phases)}")
         run = self._phase("start", "Looking at the environment", self._start)
-        known = ledger.Ledger.from_json(self._phase("write", "Writing known data", lambda: self._write(run["id"])))
-        before = inventory.Inventory.from_json(
-            self._phase("inventory", "Taking the inventory of all objects", self._inventory)
-        )
-        covered = self._phase("backup", "Backing up", lambda: self._back_up(run["backup"]))
+        known, covered = self._recorded() if self.backup else self._backed_up(run)
         wiped = self._phase("wipe", f"Deleting the cluster {self.site.cluster}", self._wipe)
         self._phase("rebuild", "Rebuilding the cluster from the OpenTofu plan", self._rebuild)
         self._phase("bootstrap", "Bootstrapping from Git, applications held back", self._bootstrap)
-        self._phase("restore", "Restoring", lambda: self._restore(run["backup"]))
+        restored = self._phase("restore", "Restoring", lambda: self._restore(run["backup"]))
         if self.plant_loss is not None:
             self._phase("plant loss", f"Losing {self.plant_loss} on purpose", lambda: self._plant(known))
-        found = self._phase(
-            "verify", "Verifying data and objects", lambda: self._verify(known, before, wiped["disaster"])
-        )
+        found = self._phase("verify", "Verifying data and objects", lambda: self._verify(known, wiped["disaster"]))
         if not found["reasons"]:
             self._phase("resume", "Waiting until all is as Git says", lambda: restore_job.resume(self.site))
-        return self._conclude(run, covered, found)
+        return self._conclude(run, covered or restored.get("volumes", []), found)
+
+    def _backed_up(self, run: dict[str, Any]) -> tuple[_Known, list[dict[str, Any]]]:
+        """Write known data, list the objects, back up; return what is known, and the claims that are covered."""
+        written = self._phase("write", "Writing known data", lambda: self._write(run["id"]))
+        listed = self._phase("inventory", "Taking the inventory of all objects", self._inventory)
+        known = backup_job.Known(written, listed)
+        covered = self._phase("backup", "Backing up", lambda: self._back_up(run["backup"], known))
+        return _Known.of(known.ledger, known.inventory), covered
+
+    def _recorded(self) -> tuple[_Known, list[dict[str, Any]]]:
+        """Read what was known when the backup was made, and the claims that it was proven to hold."""
+        read = self._phase("record", "Reading what must come back", self._record)
+        return _Known.of(read["ledger"], read["inventory"], self.key), read["coverage"]
 
     def _phase(self, name: str, title: str, work: Callable[[], T]) -> T:
         if self.journal.done(name):
@@ -107,14 +124,23 @@ class _Run:
 
     def _start(self) -> dict[str, Any]:
         self.site.up()
-        argocd.wait_until_synced(self.site.kube, timeout=SYNC_PATIENCE, progress=report.doing)
         identity = time.strftime("%Y%m%d-%H%M%S", time.gmtime()) + "-" + uuid.uuid4().hex[:4]
-        return {
-            "id": identity,
-            "backup": f"drill-{identity}",
-            "commit": repository.head(self.site.workspace.root),
-            "began": time.time(),
-        }
+        if not self.backup:
+            argocd.wait_until_synced(self.site.kube, timeout=SYNC_PATIENCE, progress=report.doing)
+        began = {"id": identity, "commit": repository.head(self.site.workspace.root), "began": time.time()}
+        if self.backup:
+            told = backup_job.backups(self.site).check(self.backup, self.namespaces)
+            made = str((told.get("status") or {}).get("startTimestamp") or "at an unknown time")
+            report.note(f"the backup {self.backup} was begun {made}; what was written since is not in it")
+            return {**began, "backup": self.backup, "made": made}
+        return {**began, "backup": f"drill-{identity}"}
+
+    def _record(self) -> dict[str, Any]:
+        found = backup_job.backups(self.site).record(self.backup or "")
+        if found is None:
+            report.warn(f"The backup {self.backup} has no record beside it: data and objects can't be compared.")
+            return {"ledger": None, "inventory": None, "coverage": []}
+        return {"ledger": found.ledger, "inventory": found.inventory, "coverage": list(found.coverage)}
 
     def _write(self, run: str) -> str:
         told = self.site.environment.drill
@@ -127,8 +153,8 @@ class _Run:
         report.note(f"{len(taken.objects)} objects")
         return taken.to_json()
 
-    def _back_up(self, name: str) -> list[dict[str, Any]]:
-        done = backup_job.backup(self.site, name=name)
+    def _back_up(self, name: str, known: backup_job.Known) -> list[dict[str, Any]]:
+        done = backup_job.backup(self.site, name=name, known=known)
         return [claim.model_dump(mode="json") for claim in findings.coverage(done.covered)]
 
     def _wipe(self) -> dict[str, Any]:
@@ -151,36 +177,47 @@ class _Run:
 
     def _restore(self, backup: str) -> dict[str, Any]:
         done = restore_job.restore_data(self.site, backup, self.namespaces)
-        return {"items": done.items, "bytes": done.bytes, "warnings": done.warnings}
+        volumes = [{"pvc": name, "bytes": size} for name, size in zip(done.volumes, done.sizes, strict=True)]
+        return {"items": done.items, "bytes": done.bytes, "warnings": done.warnings, "volumes": volumes}
 
-    def _plant(self, known: ledger.Ledger) -> str:
+    def _plant(self, known: _Known) -> str:
         if self.plant_loss == "object":
             self.site.kube.delete("v1", "Service", "redis", "ledger", timeout=60)
             return "Service ledger/redis"
-        return ledger.plant_loss(self.site.kube, known, "file" if self.plant_loss == "file" else "entry")
+        if known.data is None:
+            raise ConfigurationError(
+                f"A drill can't lose {self.plant_loss!r}: nothing is known of the data in {self.backup}.",
+                hint="Start anew (--fresh) with a loss of 'object', or with a backup that has a record.",
+            )
+        return ledger.plant_loss(self.site.kube, known.data, "file" if self.plant_loss == "file" else "entry")
 
-    def _verify(self, known: ledger.Ledger, before: inventory.Inventory, disaster: float) -> dict[str, Any]:
-        data = ledger.verify(self.site.kube, known)
-        log = writes.read_log(self.site.kube)
-        differences = inventory.compare(before, inventory.take(self.site.kube, self.namespaces, key=self.key))
-        newest = writes.last_write(self.site.kube, before=self.journal.started_at("restore"))
+    def _verify(self, known: _Known, disaster: float) -> dict[str, Any]:
+        kube = self.site.kube
+        data = ledger.verify(kube, known.data) if known.data else None
+        log = writes.read_log(kube)
+        now = inventory.take(kube, self.namespaces, key=self.key) if known.objects else None
+        differences = inventory.compare(known.objects, now) if known.objects and now else ()
+        objects = findings.objects(known.objects, differences) if known.objects else None
+        newest = writes.last_write(kube, before=self.journal.started_at("restore"))
         ready = time.time()
         rto, rpo = ready - disaster, disaster - newest.time if newest else None
-        reasons = [*data.reasons, *(str(difference) for difference in differences)]
+        reasons = [*(data.reasons if data else ()), *(str(difference) for difference in differences)]
         reasons += [f"the writer's log has a hole between {one} and {two}" for one, two in log.holes]
         reasons += self._too_slow("RTO", rto, self.site.environment.drill.max_rto_seconds)
-        reasons += self._too_slow("RPO", rpo, self.site.environment.drill.max_rpo_seconds)
+        if not self.backup:  # how old a chosen backup is, says nothing of how often there are any
+            reasons += self._too_slow("RPO", rpo, self.site.environment.drill.max_rpo_seconds)
         if rpo is None:
             reasons.append("no write of the sample application came back, so the RPO is unknown")
         for reason in reasons[:10]:
             report.warn(reason)
         return {
-            "data": findings.data(data).model_dump(mode="json"),
-            "objects": findings.objects(before, differences).model_dump(mode="json"),
+            "data": findings.data(data).model_dump(mode="json") if data else None,
+            "objects": objects.model_dump(mode="json") if objects else None,
             "reasons": reasons,
             "rto": rto,
             "rpo": max(0.0, rpo) if rpo is not None else None,
-        }  # fmt: skip
+            "not_compared": list(known.unknown),
+        }
 
     @staticmethod
     def _too_slow(what: str, seconds: float | None, limit: float | None) -> list[str]:
@@ -210,10 +247,13 @@ class _Run:
                 "versions": {tool: install.version(tool) for tool in _TOOLS},
                 "verdict": "failed" if found["reasons"] else "passed",
                 "reasons": found["reasons"],
-                "limits": _LIMITS,
+                "limits": self._limits(run),
+                "not_compared": found.get("not_compared", []),
             }
         )
-        files = evidence_report.write(self.site.kept / "evidence", told, signing_key(self.site))
+        folder = self.site.kept / "evidence"
+        files = evidence_report.write(folder, told, self.signer)
+        evidence_report.keep_public_key(folder, self.signer.public)
         self.journal.clear()
         actions.summary(files[1].read_text())
         if told.verdict == "failed":
@@ -224,20 +264,34 @@ class _Run:
             )
         return Outcome(told, *files)
 
+    def _limits(self, run: dict[str, Any]) -> list[str]:
+        told = [_ONE_REGION if self.site.provider.kind == "doks" else _ONE_MACHINE, *_LIMITS]
+        if self.backup:
+            told.append(
+                f"The backup was an existing one, begun {run['made']}: its RPO tells its age, and was held against no "
+                "limit. What was written to the cluster after it was not drilled."
+            )
+        return told
 
-def signing_key(site: Site) -> evidence.SigningKey:
-    """Return the key that signs this environment's evidence; it never leaves this machine."""
-    return evidence.SigningKey.kept_in(site.kept / "secrets" / "evidence.pem")
 
+@dataclass(frozen=True)
+class _Known:
+    """What must come back, and why some of it can't be known."""
 
-def newest_evidence(site: Site, file: Path | None = None) -> tuple[Path, evidence.Evidence]:
-    """Return the evidence in ``file`` (default: the newest of the environment) once its signature is verified.
+    data: ledger.Ledger | None
+    objects: inventory.Inventory | None
+    unknown: tuple[str, ...] = ()
 
-    Raises ConfigurationError where there is none, VerificationFailed when it is not what was signed.
-    """
-    path = file or evidence.newest(site.kept / "evidence")
-    if path is None:
-        raise ConfigurationError(
-            f"There is no evidence for {site.name} yet.", hint=f"Run 'dogitops drill {site.name}'."
-        )
-    return path, evidence.read(path, signing_key(site).public)
+    @classmethod
+    def of(cls, data: str | None, objects: str | None, key: Secret | None = None) -> _Known:
+        """Read the JSON of both; objects whose digests were made with another key than ``key`` are not known."""
+        listed = inventory.Inventory.from_json(objects) if objects else None
+        unknown = []
+        if data is None:
+            unknown.append("Data: the backup has no record of what the sample application held.")
+        if listed is None:
+            unknown.append("Objects: the backup has no record of the objects that there were.")
+        elif key is not None and not inventory.made_with(listed, key):
+            listed = None
+            unknown.append("Objects: the backup's record was made with another key, so Secrets can't be compared.")
+        return cls(ledger.Ledger.from_json(data) if data else None, listed, tuple(unknown))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from automation import report
-from automation.digitalocean import deletion, inventory
+from automation.digitalocean import deletion, inventory, ownership
 from automation.digitalocean.buckets import Buckets
 from automation.digitalocean.client import DigitalOcean
 from automation.digitalocean.deletion import Problem
@@ -23,16 +23,20 @@ _PASSES = 3  # controllers that are still at work may make something while we de
 
 @dataclass(frozen=True)
 class Reaper:
-    """Reaps one account: what has expired at ``now``, or ``everything`` of ours; ``buckets`` only when given."""
+    """Reaps one account: what has expired at ``now``, or ``everything`` of ours; ``buckets`` only when given.
+
+    With the name of an ``environment``, also everything that carries its tag, whatever its end.
+    """
 
     cloud: DigitalOcean
     everything: bool
     now: datetime
     buckets: Buckets | None = None
+    environment: str = ""
 
     def chosen(self, item: Item) -> bool:
         """Whether an item is to go."""
-        return self.everything or item.expired(self.now)
+        return self.everything or item.expired(self.now) or ownership.is_of(self.environment, item.tags)
 
     def look(self) -> list[Item]:
         """Return all of ours that is there now."""
@@ -78,6 +82,19 @@ def reap(reaper: Reaper, confirm: Callable[[str], bool]) -> None:
         if not to_go or problems:
             break
     _conclude(to_go, problems)
+
+
+def check(reaper: Reaper) -> None:
+    """Show what is to go, delete nothing, and raise VerificationFailed where there is any."""
+    with report.phase("Looking for what is ours"):
+        listed = reaper.look()
+    to_go = reaper.to_go(listed)
+    show(listed, to_go, reaper.now)
+    if to_go:
+        raise VerificationFailed(
+            f"{len(to_go)} of ours should be gone, and are still there.",
+            hint="Delete them: the same command with --yes instead of --check.",
+        )
 
 
 def show(listed: Sequence[Item], to_go: Sequence[Item], now: datetime) -> None:

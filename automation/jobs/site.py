@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,8 @@ from automation.clusters.kind import KindProvider
 from automation.environment import Guards
 from automation.errors import ConfigurationError, did_you_mean
 from automation.gitops import repository
-from automation.gitops.secrets import SecretSpec
+from automation.gitops.endpoints import REPOSITORY_URL
+from automation.gitops.secrets import SecretSpec, repository_credentials
 from automation.kube import Kube
 from automation.opentofu.diff import printed
 from automation.opentofu.envelope.key import Key
@@ -30,8 +32,11 @@ from automation.workspace import Workspace
 if TYPE_CHECKING:
     from automation.opentofu.envelope.store import Envelopes
 
-PROVIDERS = ("auto", "kind", "k3d", "existing")
+PROVIDERS = ("auto", "kind", "k3d", "existing", "doks")
 ENVELOPE_KEY = "DOGITOPS_ENVELOPE_KEY"
+SECRETS_KEY = "DOGITOPS_SECRETS_KEY"
+SPACES_ENDPOINT = "SPACES_ENDPOINT_URL"
+_SHORTEST_SECRETS_KEY = 32  # characters
 _K3S_IMAGE = "docker.io/rancher/k3s:v1.34.4-k3s1"
 _MIRROR = "registry"
 
@@ -82,7 +87,7 @@ class Site:
         told = self.environment.objectstore
         if told.endpoint:
             return objectstore.ObjectStore(
-                told.endpoint,
+                os.environ.get(SPACES_ENDPOINT, "").rstrip("/") or told.endpoint,
                 told.region,
                 _from_variable(told.access_key_variable, "the S3 access key"),
                 _from_variable(told.secret_key_variable, "the S3 secret key"),
@@ -93,35 +98,80 @@ class Site:
 
     @cached_property
     def git_url(self) -> str:
-        """The address of the local Git server, which serves this repository read-only."""
+        """The address of the repository as this machine reaches it: the local Git server's, or what is configured."""
+        if self.environment.gitops.repository:
+            return self.environment.gitops.repository
         return repository.serve(self.services, self.workspace.root, self.address, self.environment.gitops.port)
+
+    @property
+    def repository_url(self) -> str:
+        """The address of the repository as the cluster reaches it."""
+        return self.environment.gitops.repository or REPOSITORY_URL
+
+    @property
+    def revision(self) -> str:
+        """What Argo CD follows: ``HEAD``, or the commit that is checked out."""
+        return repository.head(self.workspace.root) if self.environment.gitops.follow == "commit" else "HEAD"
+
+    @property
+    def ports(self) -> tuple[int | None, int | None]:
+        """The ports of this machine where its cluster finds Git and the S3 server; none for what is elsewhere."""
+        told = self.environment
+        return (
+            None if told.gitops.repository else told.gitops.port,
+            None if told.objectstore.endpoint else told.objectstore.port,
+        )
 
     @cached_property
     def mirror(self) -> str | None:
-        """The address of the image mirror; none where upstream registries can be reached."""
+        """The address of the image mirror; none where upstream registries can be reached, or nodes are elsewhere."""
+        if self.provider_kind == "doks":
+            return None
         return images.serve_mirror(self.services, self.environment.images.port)
 
     @cached_property
-    def provider(self) -> ClusterProvider:
-        """The cluster provider: as asked for, else the one that made the cluster, else as configured."""
+    def provider_kind(self) -> str:
+        """The cluster provider's name: as asked for, else the one that made the cluster, else as configured."""
         record = self.kept / "provider"
         made_by = record.read_text().strip() if record.exists() else None
         asked = self._asked_provider if self._asked_provider not in {None, "auto"} else None
-        kind = asked or made_by or self.environment.cluster.provider
         if asked and made_by and asked != made_by:
             raise ConfigurationError(
                 f"The cluster {self.cluster} was made by {made_by}, not by {asked}.",
                 hint=f"Leave --provider out, or destroy the environment first ('dogitops destroy {self.name}').",
             )
+        kind = asked or made_by or self.environment.cluster.provider
         if kind == "auto":
-            kind = "k3d" if images.upstream_reachable() else "kind"
-        if kind == "existing":
+            return "k3d" if images.upstream_reachable() else "kind"
+        return kind
+
+    @cached_property
+    def provider(self) -> ClusterProvider:
+        """The cluster provider."""
+        if self.provider_kind == "existing":
             return ExistingProvider(Path(self.environment.cluster.kubeconfig or "").expanduser())
+        if self.provider_kind == "doks":
+            return self._doks()
         engine.ensure_docker()
-        if kind == "k3d":
+        if self.provider_kind == "k3d":
             return K3dProvider(install.path("k3d"), _K3S_IMAGE)
         image = images.node_image()
         return KindProvider(install.path("kind"), image, engine.image_label(image, "dogitops.cni"))
+
+    def _doks(self) -> ClusterProvider:
+        told = self.environment.cluster
+        if told.region is None or told.size is None:
+            raise ConfigurationError(
+                f"The environment {self.name} does not say where at DigitalOcean its cluster is, nor how large.",
+                hint=f"Only an environment whose environment.yaml has 'provider: doks' can be made there; "
+                f"that of {self.name} has {told.provider!r}.",
+            )
+        from automation.digitalocean.client import DigitalOcean  # noqa: PLC0415 - slow to import
+        from automation.digitalocean.doks import DoksProvider  # noqa: PLC0415
+
+        until = datetime.now(UTC) + timedelta(hours=told.time_to_live) if told.time_to_live else None
+        cloud = DigitalOcean.from_environment()
+        return DoksProvider(cloud, told.region, told.size, told.version, environment=self.name, until=until)
 
     @property
     def root(self) -> Path:
@@ -145,12 +195,13 @@ class Site:
     def envelope_key(self) -> Key:
         """The key of plan envelopes: from the variable DOGITOPS_ENVELOPE_KEY, else one kept on this machine.
 
-        Raises ConfigurationError under Actions without the variable: another job could not open the envelope.
+        Raises ConfigurationError under Actions without the variable: another job could not open the envelope. (What
+        is not shared has no other job.)
         """
         told = os.environ.get(ENVELOPE_KEY)
         if told:
             return Key.from_secret(Secret(told))
-        if report.in_actions():
+        if report.in_actions() and self.environment.shared:
             raise ConfigurationError(
                 f"The variable {ENVELOPE_KEY} is not set; it holds the key of plan envelopes.",
                 hint="Make one ('openssl rand -hex 32') and keep it as a secret of the job's environment.",
@@ -209,21 +260,37 @@ class Site:
     @cached_property
     def kube(self) -> Kube:
         """The cluster's API. Raises ConfigurationError where there is no cluster yet."""
-        if not self.kubeconfig.exists():
+        if not self.reachable():
             raise ConfigurationError(
                 f"The environment {self.name} has no cluster yet.",
                 hint=f"Run 'dogitops plan {self.name}' and 'dogitops apply {self.name}'.",
             )
         return Kube(self.kubeconfig)
 
+    def reachable(self) -> bool:
+        """Whether there is a kubeconfig; that of a cluster that another machine made at DigitalOcean is fetched."""
+        if not self.kubeconfig.exists() and self.provider_kind == "doks" and self.provider.exists(self.cluster):
+            self.provider.write_kubeconfig(self.cluster, self.kubeconfig)
+        return self.kubeconfig.exists()
+
     def create_cluster(self) -> None:
         """Make the cluster (nothing to do where it is there) and remember who made it."""
+        self._named_repository()
         provider = self.provider  # first: it has docker made ready, which the mirror listens on
         hosts = images.containerd_hosts(self.mirror) if self.mirror else {}
         told = self.environment.cluster
         spec = ClusterSpec(told.name, told.control_planes, told.workers, tuple(sorted(hosts.items())))
         provider.create(spec, self.kubeconfig)
         write_private(self.kept / "provider", provider.kind)
+
+    def _named_repository(self) -> None:
+        """Raise ConfigurationError while the example stands where the repository's owner must, before money goes."""
+        if "/OWNER/" in (self.environment.gitops.repository or ""):
+            raise ConfigurationError(
+                f"The repository of {self.name} still names OWNER: {self.repository_url}",
+                hint=f"Write your own into gitops.repository in opentofu/environments/{self.name}/environment.yaml and "
+                f"into sourceRepos in {self.environment.gitops.path}/kustomization.yaml.",
+            )
 
     def delete_cluster(self, *, keep_foreign: bool = False) -> bool:
         """Remove the cluster and what we remember of it; return whether there was one.
@@ -239,10 +306,34 @@ class Site:
         self.__dict__.pop("kube", None)
         return there
 
+    @property
+    def derives(self) -> bool:
+        """Whether lasting secrets are derived from DOGITOPS_SECRETS_KEY rather than kept on this machine."""
+        return self.environment.remote and (bool(os.environ.get(SECRETS_KEY, "").strip()) or report.in_actions())
+
+    def lasting(self, name: str, length: int = 32) -> Secret:
+        """Return a secret that outlives the cluster, such as the password of its backups.
+
+        Of an environment that several machines work on it is derived from the variable DOGITOPS_SECRETS_KEY, so that
+        all have the same; else it is made once and kept on this machine. Raises ConfigurationError under Actions
+        without the variable, where what is kept ends with the job, and for one that is too short.
+        """
+        if not self.derives:
+            return Secret.kept_in(self.kept / "secrets" / name, length)
+        key = os.environ.get(SECRETS_KEY, "").strip()
+        if len(key) < _SHORTEST_SECRETS_KEY:
+            what = f"has fewer than {_SHORTEST_SECRETS_KEY} characters" if key else "is not set"
+            raise ConfigurationError(
+                f"The variable {SECRETS_KEY} {what}; what the next job must have again is derived from it.",
+                hint="Make one with 'openssl rand -hex 32', keep it as a secret of the job's environment, and keep a "
+                "copy: backups can't be read without it.",
+            )
+        return Secret(key).derived(f"dogitops {self.name} {name}", length)
+
     def secrets(self) -> list[SecretSpec]:
         """Return the Secrets to seed, with values from their declared sources.
 
-        Generated values are kept outside the cluster, so that they survive its loss.
+        Generated values are kept outside the cluster, so that they survive its loss: see :meth:`lasting`.
         """
         specs = []
         for declared in self.environment.secrets:
@@ -251,17 +342,20 @@ class Site:
                 if source.variable:
                     data[key] = _from_variable(source.variable, f"{declared.namespace}/{declared.name} {key}")
                 elif source.generate:
-                    file = self.kept / "secrets" / f"{declared.namespace}.{declared.name}.{key}"
-                    data[key] = Secret.kept_in(file, source.generate)
+                    data[key] = self.lasting(f"{declared.namespace}.{declared.name}.{key}", source.generate)
                 else:
                     data[key] = self.store.aws_credentials()
             specs.append(SecretSpec(namespace=declared.namespace, name=declared.name, data=data))
+        variable = self.environment.gitops.token_variable
+        if variable:
+            token = _from_variable(variable, f"the token that reads {self.repository_url}")
+            specs.append(repository_credentials(self.repository_url, token))
         return specs
 
     def up(self) -> None:
         """Start this environment's servers where they do not run (after a reboot, for example)."""
         report.note(f"S3 server at {self.store.endpoint}")
-        report.note(f"Git server at {self.git_url}")
+        report.note(f"{'Git' if self.environment.gitops.repository else 'Git server'} at {self.git_url}")
         if self.mirror:
             report.note(f"image mirror at {self.mirror}")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from automation.errors import DogitopsError, VerificationFailed
 from automation.gitops import argocd, repository
-from automation.jobs.drill import newest_evidence
+from automation.jobs import evidence as evidence_job
 from automation.jobs.site import Site
 from automation.recovery import evidence, location
 
@@ -20,10 +20,10 @@ class Line:
     good: bool
 
 
-def status(site: Site) -> list[Line]:
-    """Return the state of the cluster, its applications, its backups and the newest evidence."""
+def status(site: Site, *, drill: bool = True) -> list[Line]:
+    """Return the state of the cluster, its applications, its backups and (with ``drill``) the newest evidence."""
     lines = []
-    if not site.kubeconfig.exists() or not site.provider.exists(site.cluster):
+    if not site.provider.exists(site.cluster) or not site.reachable():
         return [Line("cluster", f"{site.cluster} does not exist", good=False)]
     nodes = site.provider.nodes(site.cluster)
     lines.append(Line("cluster", f"{site.cluster} ({site.provider.kind}, {len(nodes)} nodes)", good=True))
@@ -36,14 +36,18 @@ def status(site: Site) -> list[Line]:
         lines.append(Line("backups", ", ".join(backups) or "none", bool(backups)))
     except DogitopsError as error:
         lines.append(Line("cluster API", error.message, good=False))
-    if evidence.newest(site.kept / "evidence") is None:
-        lines.append(Line("newest drill", "none yet", good=False))
-    else:
-        try:
-            _, newest = newest_evidence(site)
-            told = f"{newest.verdict}, {newest.finished:%Y-%m-%d %H:%M} UTC"
-            lines.append(Line("newest drill", told, newest.verdict == "passed"))
-        except VerificationFailed as error:
-            lines.append(Line("newest drill", error.message, good=False))
+    if drill:
+        lines.append(_newest_drill(site))
     lines.append(Line("commit", repository.head(site.workspace.root)[:12], good=True))
     return lines
+
+
+def _newest_drill(site: Site) -> Line:
+    if evidence.newest(site.kept / "evidence") is None:
+        return Line("newest drill", "none yet", good=False)
+    try:
+        _, newest = evidence_job.newest(site)
+    except VerificationFailed as error:
+        return Line("newest drill", error.message, good=False)
+    told = f"{newest.verdict}, {newest.finished:%Y-%m-%d %H:%M} UTC"
+    return Line("newest drill", told, newest.verdict == "passed")

@@ -25,6 +25,15 @@ def write(folder: Path, evidence: Evidence, key: SigningKey) -> tuple[Path, Path
     return json_path, markdown_path
 
 
+PUBLIC_KEY: Final = "public-key.txt"  # beside the evidence
+
+
+def keep_public_key(folder: Path, public_key: str) -> None:
+    """Write the public key (base64) that verifies the evidence in ``folder`` beside it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / PUBLIC_KEY, f"{public_key}\n".encode())
+
+
 def to_markdown(evidence: Evidence, public_key: str | None = None) -> str:
     """Return the report in Markdown; ``public_key`` is named as the one that signed the JSON."""
     parts = [
@@ -33,6 +42,7 @@ def to_markdown(evidence: Evidence, public_key: str | None = None) -> str:
         "## Phases\n\n" + _phases(evidence),
         "## What was verified\n\n" + _verified(evidence),
         _differences(evidence),
+        "## What was not compared\n\n" + _list(evidence.not_compared) if evidence.not_compared else "",
         "## What this does not prove\n\n" + _list(evidence.limits) if evidence.limits else "",
         "## Versions\n\n" + _table(("tool", "version"), sorted(evidence.versions.items())) if evidence.versions else "",
         f"Signed with Ed25519; public key `{public_key}`." if public_key else "",
@@ -46,7 +56,8 @@ def _heading(evidence: Evidence) -> str:
     title = f"# {mark}: recovery drill of {_text(evidence.environment)}"
     when = f"{evidence.finished:%Y-%m-%d %H:%M} UTC"
     if passed:
-        return f"{title}\n\nThe cluster was destroyed and rebuilt on {when}; nothing was lost."
+        lost = "of what was compared, nothing was lost" if evidence.not_compared else "nothing was lost"
+        return f"{title}\n\nThe cluster was destroyed and rebuilt on {when}; {lost}."
     return f"{title}\n\nOn {when} this went wrong:\n\n{_list(evidence.reasons)}"
 
 

@@ -109,6 +109,11 @@ def take(
     )
 
 
+def made_with(inventory: Inventory, key: Secret) -> bool:
+    """Whether an inventory's digests were made with this key."""
+    return hmac.compare_digest(inventory.key_id, _key_id(key))
+
+
 def compare(before: Inventory, after: Inventory) -> tuple[Difference, ...]:
     """Return every difference between two inventories, in the order of the objects' identities.
 

@@ -66,7 +66,7 @@ class BackupResult:
 
 @dataclass(frozen=True)
 class RestoreResult:
-    """A completed restore; ``volumes`` are ``namespace/pod volume``, ``bytes`` is what they hold."""
+    """A completed restore; ``volumes`` are ``namespace/pod volume``, ``sizes`` the bytes of each, ``bytes`` of all."""
 
     name: str
     backup: str
@@ -76,6 +76,7 @@ class RestoreResult:
     volumes: tuple[str, ...]
     bytes: int
     warnings: int
+    sizes: tuple[int, ...] = ()
 
 
 def back_up(
@@ -165,7 +166,7 @@ def restore(
     done = follow(
         kube, "Restore", name, volumes="PodVolumeRestore", items="itemsRestored", timeout=timeout, progress=progress
     )
-    volumes = _restored_volumes(kube, name, backup, namespaces)
+    volumes = sorted(_restored_volumes(kube, name, backup, namespaces), key=volume_name)
     status = done["status"]
     return RestoreResult(
         name=name,
@@ -173,9 +174,10 @@ def restore(
         started=str(status.get("startTimestamp", "")),
         completed=str(status.get("completionTimestamp", "")),
         items=int((status.get("progress") or {}).get("itemsRestored") or 0),
-        volumes=tuple(sorted(volume_name(volume) for volume in volumes)),
+        volumes=tuple(volume_name(volume) for volume in volumes),
         bytes=sum(volume_bytes(volume) for volume in volumes),
         warnings=int(status.get("warnings") or 0),
+        sizes=tuple(volume_bytes(volume) for volume in volumes),
     )
 
 

@@ -156,13 +156,15 @@ class Running:
 class Act:
     """Runs workflows of the repository ``name`` whose commits are in the Git repository ``origin``.
 
-    ``folder`` is where runs work; ``variables`` are set for every step of every run.
+    ``folder`` is where runs work; ``variables`` are set for every step of every run. ``matrix`` leaves of each job's
+    matrix what has these values.
     """
 
     origin: Path
     name: str
     folder: Path
     variables: dict[str, str] = field(default_factory=dict)
+    matrix: dict[str, str] = field(default_factory=dict)
     _runs: int = 0
 
     @property
@@ -221,6 +223,8 @@ class Act:
         words += ["--secret-file", str(place / "secrets"), "--insecure-secrets"]
         for option in ("--env-file", "--var-file", "--input-file"):
             words += [option, str(place / "none")]
+        for name, value in self.matrix.items():
+            words += ["--matrix", f"{name}:{value}"]
         for name, value in variables.items():
             words += ["--env", f"{name}={value}"]
         for action, stand_in in _stand_ins(self.origin, sha).items():

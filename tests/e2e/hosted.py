@@ -12,7 +12,7 @@ import io
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -116,8 +116,10 @@ class Hosted:
         mine = [event for event in fresh if event.triggers and event.repository == self.name]
         return [call for event in mine for call in self._called_for(event)]
 
-    def start(self, call: Call, *, number: int | None = None, attempt: int = 1) -> Ran:
-        """Start a run; with ``number`` as another attempt of that run."""
+    def start(
+        self, call: Call, *, number: int | None = None, attempt: int = 1, seen: Callable[[str], None] | None = None
+    ) -> Ran:
+        """Start a run; with ``number`` as another attempt of that run. ``seen`` gets the lines of its log."""
         repository, branch, pushed = call.head
         trusted = repository == self.name
         permissions = granted(call.text) if trusted else dict.fromkeys(granted(call.text), "read")
@@ -129,14 +131,15 @@ class Hosted:
         running = self.act.start(
             call.path, call.event.name, call.event.payload, sha=call.sha, ref=call.ref, run_id=number, attempt=attempt,
             actor=call.event.login, secrets={"GITHUB_TOKEN": token, **(self.secrets if trusted else {})},
+            seen=seen,
         )  # fmt: skip
         ran = Ran(call, number, attempt, token, running)
         self.history.append(ran)
         return ran
 
-    def finish(self, ran: Ran) -> Ran:
+    def finish(self, ran: Ran, timeout: float = 600) -> Ran:
         """Wait for the end of a run."""
-        self.hub.finish_run(self.name, ran.number, ran.running.wait().conclusion)
+        self.hub.finish_run(self.name, ran.number, ran.running.wait(timeout).conclusion)
         for folder in sorted((self.act.artifacts / str(ran.number)).glob("*")):
             self.hub.upload_artifact(self.name, ran.number, folder.name, _zip(folder))
             shutil.rmtree(folder)

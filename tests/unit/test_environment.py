@@ -72,6 +72,88 @@ def test_a_bad_value_is_named_with_its_place(workspace: Workspace, change: dict,
     assert "opentofu/environments/bad/environment.yaml" in caught.value.message
 
 
+def there(**cluster: object) -> dict:
+    """Return an environment at DigitalOcean."""
+    told = local()
+    del told["images"]
+    told["cluster"] = {
+        "provider": "doks", "name": "dogitops-x", "region": "fra1", "size": "s-2vcpu-4gb", "workers": 1, **cluster
+    }  # fmt: skip
+    told["objectstore"] = {"endpoint": "https://fra1.digitaloceanspaces.com"}
+    told["gitops"] = {"path": "gitops/clusters/ephemeral", "repository": "https://github.com/acme/infra.git"}
+    return told
+
+
+def test_an_environment_at_digitalocean_is_read(workspace: Workspace) -> None:
+    write(workspace, "there", yaml.safe_dump(there(time_to_live=4, version="1.34")))
+    loaded = environment.load(workspace, "there")
+    assert (loaded.cluster.region, loaded.cluster.size, loaded.cluster.time_to_live) == ("fra1", "s-2vcpu-4gb", 4)
+    assert loaded.remote
+    assert not loaded.shared, "no pull request plans what lives for hours"
+    assert loaded.gitops.follow == "head"
+    write(workspace, "longer", yaml.safe_dump(there()))
+    assert environment.load(workspace, "longer").shared
+
+
+@pytest.mark.parametrize(
+    ("place", "change", "told"),
+    [
+        ("cluster", {"region": None}, "cluster: provider 'doks' needs 'region'"),
+        ("cluster", {"region": None, "size": None}, "needs 'region' and 'size', such as region: fra1"),
+        ("cluster", {"workers": 0}, "'workers' of at least 1"),
+        ("cluster", {"kubeconfig": "x"}, "'kubeconfig' is for provider 'existing'"),
+        ("cluster", {"provider": "kind"}, "'region' and 'size' is for provider 'doks' alone, and this one is 'kind'"),
+        ("cluster", {"version": "newest"}, "cluster.version"),
+        ("cluster", {"time_to_live": 0}, "cluster.time_to_live"),
+        ("cluster", {"regoin": "fra1"}, "Did you mean 'region'?"),
+        ("objectstore", {"endpoint": None}, "provider 'doks' needs 'objectstore.endpoint': a cluster at DigitalOcean"),
+        ("gitops", {"repository": None}, "provider 'doks' needs 'gitops.repository'"),
+        ("gitops", {"repository": "git@github.com:acme/infra.git"}, "an address such as https://github.com/OWNER"),
+        ("gitops", {"repository": "https://me:word@github.com/acme/infra.git"}, "without a user or a password"),
+        ("gitops", {"repository": "http://git.test/x.git", "token_variable": "T"}, "must begin with https://"),
+        ("gitops", {"follow": "tag"}, "gitops.follow"),
+        ("images", {"port": 7482}, "'images' is for clusters on this machine"),
+        ("drill", {"public_key": "short"}, "drill.public_key"),
+    ],
+)
+def test_what_does_not_fit_a_cluster_at_digitalocean_is_named(
+    workspace: Workspace, place: str, change: dict, told: str
+) -> None:
+    raw = there()
+    part = {**raw.get(place, {}), **change}
+    raw[place] = {key: value for key, value in part.items() if value is not None}
+    write(workspace, "bad", yaml.safe_dump(raw))
+    with pytest.raises(ConfigurationError) as caught:
+        environment.load(workspace, "bad")
+    assert told in caught.value.message
+    assert "word" not in caught.value.message.replace("password", "")
+
+
+def test_the_local_git_server_has_neither_branch_nor_token(workspace: Workspace) -> None:
+    raw = local()
+    raw["gitops"]["token_variable"] = "GIT_TOKEN"
+    write(workspace, "bad", yaml.safe_dump(raw))
+    with pytest.raises(ConfigurationError, match="'token_variable' needs 'repository'"):
+        environment.load(workspace, "bad")
+
+
+def test_the_environments_that_dogitops_makes_itself_are_made_alike() -> None:
+    roots = [ROOT / "opentofu/environments" / name for name in ("local", "ephemeral")]
+    for file in ("main.tf", "outputs.tf"):
+        assert len({(root / file).read_text() for root in roots}) == 1
+    for root in roots:
+        told = environment.load(Workspace(ROOT), root.name)
+        assert f'bucket                      = "{told.state.bucket}"' in (root / "versions.tf").read_text()
+
+
+def test_the_ephemeral_environment_ends_by_itself() -> None:
+    told = environment.load(Workspace(ROOT), "ephemeral")
+    assert told.cluster.provider == "doks"
+    assert told.cluster.time_to_live
+    assert told.gitops.follow == "commit"
+    assert "ephemeral" not in environment.shared_names(Workspace(ROOT))
+
+
 def test_a_missing_key_is_named(workspace: Workspace) -> None:
     raw = local()
     del raw["cluster"]

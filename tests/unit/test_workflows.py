@@ -14,7 +14,7 @@ import typer
 import yaml
 
 from automation.cli import app
-from automation.jobs import merge
+from automation.jobs import evidence, merge
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / ".github/workflows").glob("*.yml"))
@@ -91,20 +91,70 @@ def test_secrets_are_those_of_an_environment_and_no_fork_gets_them(job: Job) -> 
 
 def test_there_are_jobs_with_secrets() -> None:
     assert {str(job) for job in CHANGING} == {"apply.apply", "comment-commands.apply"}
+    assert {str(job) for job in MAKING} == {"e2e.life", "e2e.reap", "drill.drill"}
     assert {str(job) for job in JOBS if "secrets." in job.text} >= {"plan.plan", "apply.apply", "drift.drift"}
 
 
-CHANGING = [job for job in JOBS if not job.told.get("environment", {}).get("name", "-plan").endswith("-plan")]
+HOLDING = [job for job in JOBS if not job.told.get("environment", {}).get("name", "-plan").endswith("-plan")]
+MAKING = [job for job in HOLDING if not job.events & {"push", "issue_comment"}]  # and destroying, all by themselves
+CHANGING = [job for job in HOLDING if job not in MAKING]
 
 
 @pytest.mark.parametrize("job", CHANGING, ids=str)
 def test_what_changes_infrastructure_waits_in_one_queue_and_takes_nothing_from_a_cache(job: Job) -> None:
     queue = job.told.get("concurrency") or job.workflow["concurrency"]
     assert queue == {"group": "apply", "queue": "max"}
+    takes_nothing_from_a_cache(job)
+
+
+def takes_nothing_from_a_cache(job: Job) -> None:
     for one in (job, *job.needed()):
         for step in one.told["steps"]:
             if step.get("uses") == "./.github/actions/setup":
                 assert step["with"]["cache"] == "false"
+
+
+@pytest.mark.parametrize("job", MAKING, ids=str)
+def test_two_jobs_never_make_the_same_environment_at_a_time(job: Job) -> None:
+    group = job.told["concurrency"]["group"]
+    environments = job.told["strategy"]["matrix"].get("environment", [])
+    assert group == "makes-${{ matrix.environment }}" or [group] == [f"makes-{name}" for name in environments]
+    assert job.told["concurrency"]["queue"] == "max"
+    assert job.events <= {"schedule", "workflow_dispatch"}, "nobody's proposal starts it"
+    takes_nothing_from_a_cache(job)
+
+
+@pytest.mark.parametrize("job", [job for job in MAKING if job.name != "reap"], ids=str)
+def test_what_a_job_makes_it_destroys_whatever_happens_and_then_reaps(job: Job) -> None:
+    steps = job.told["steps"]
+    made = next(index for index, step in enumerate(steps) if " apply " in step.get("run", ""))
+    [destroyed] = [index for index, step in enumerate(steps) if " destroy " in step.get("run", "")]
+    assert made < destroyed
+    assert steps[destroyed]["if"] == "${{ always() }}"
+    after = [*steps[destroyed + 1 :], *(step for one in JOBS if job in one.needed() for step in one.told["steps"])]
+    told = "\n".join(step.get("run", "") for step in after).splitlines()
+    reaping = [line for line in told if "dogitops reap" in line]
+    assert ["--yes" in line for line in reaping] == [True, False]
+    assert reaping[0].replace("--yes", "--check") == reaping[1], "a second look, at the same"
+    for one in JOBS:
+        if job in one.needed():
+            assert one.told["if"] == "${{ always() }}"
+
+
+def test_the_age_of_evidence_is_looked_at_by_a_schedule_of_its_own() -> None:
+    [job] = [job for job in JOBS if "--max-days" in job.text]
+    assert job.file.name != "drill.yml"
+    assert "schedule" in job.events
+    assert "secrets." not in job.text
+    assert job.told["permissions"] == {"contents": "read", "actions": "read"}
+    drill = next(one for one in JOBS if str(one) == "drill.drill")
+    [kept] = [step for step in drill.told["steps"] if "upload-artifact" in step.get("uses", "")]
+    assert kept["if"] == "${{ !cancelled() }}", "a failed drill leaves evidence, too"
+    assert kept["with"]["retention-days"] > 8
+
+
+def test_the_workflow_that_evidence_is_taken_from_exists() -> None:
+    assert ROOT / evidence.WORKFLOW in FILES
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

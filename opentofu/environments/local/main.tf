@@ -1,11 +1,12 @@
-# The local environment: a cluster and the bucket for its backups, made by dogitops itself.
-# Only the built-in provider is used, so that `tofu init` downloads nothing.
+# A cluster and the bucket for its backups, made by dogitops itself as environment.yaml describes them.
+# Only the built-in provider is used, so that `tofu init` downloads nothing. The environments local and ephemeral have
+# the same main.tf and outputs.tf.
 
 locals {
   environment = yamldecode(file("${path.module}/environment.yaml"))
 }
 
-# dogitops:allow runs_programs no provider makes a bucket on this machine, so our own command does
+# dogitops:allow runs_programs our own command makes the bucket, so that no provider is needed
 resource "terraform_data" "bucket" {
   input = local.environment.backup.bucket
 
@@ -27,7 +28,7 @@ resource "terraform_data" "bucket" {
   }
 }
 
-# dogitops:allow runs_programs no provider makes a cluster on this machine, so our own command does
+# dogitops:allow runs_programs our own command makes the cluster, so that no provider is needed
 resource "terraform_data" "cluster" {
   input            = local.environment.cluster
   triggers_replace = [local.environment.cluster]

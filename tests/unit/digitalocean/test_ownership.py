@@ -41,6 +41,20 @@ def test_what_is_made_carries_all_marks() -> None:
     assert ownership.expiry(named) == NOON
 
 
+@pytest.mark.parametrize(
+    ("environment", "tags", "of_it"),
+    [
+        ("pr-7", ["dogitops:env:pr-7"], True),
+        ("pr-7", ["x", "Dogitops:Env:PR-7"], True),
+        ("pr-7", ["dogitops:env:pr-70"], False),
+        ("pr-7", ["dogitops"], False),
+        ("", ["dogitops:env:"], False),
+    ],
+)
+def test_what_was_made_for_an_environment_says_so(environment: str, tags: list[str], of_it: bool) -> None:
+    assert ownership.is_of(environment, tags) is of_it
+
+
 @given(st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2099, 1, 1)), st.integers(-12, 12))  # noqa: DTZ001
 def test_an_end_comes_back_as_it_was_whatever_the_zone(moment: datetime, hours: int) -> None:
     told = moment.replace(second=0, microsecond=0, tzinfo=timezone(timedelta(hours=hours)))

@@ -33,3 +33,9 @@ def test_ipv6() -> None:
 def test_addresses_that_mean_something_else_in_a_pod_are_refused(address: str) -> None:
     with pytest.raises(ConfigurationError, match=address):
         endpoints(address, 1, 2)
+
+
+def test_a_server_elsewhere_gets_no_service() -> None:
+    assert [one["kind"] for one in endpoints("172.17.0.1", None, None)] == ["Namespace"]
+    named = {one["metadata"]["name"] for one in endpoints("172.17.0.1", 7481, None) if one["kind"] != "Namespace"}
+    assert named == {"git"}

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
+from automation import environment
 from automation.errors import ConfigurationError, DogitopsError
 from automation.gitops.endpoints import OBJECTSTORE_URL, REPOSITORY_URL
 from automation.gitops.manifests import Entry, Manifest, contents, entries, render
+from automation.workspace import Workspace
 
 ROOT = Path(__file__).parents[3]
 GITOPS = ROOT / "gitops"
@@ -206,7 +208,7 @@ def test_projects_allow_what_is_rendered_and_no_more(
         assert told == kinds, zone
         assert {one["namespace"] for one in project["destinations"]} == namespaces, zone
         assert "*" not in json.dumps(project), zone
-        assert project["sourceRepos"] == [REPOSITORY_URL], zone
+        assert project["sourceRepos"] == [described(cluster).gitops.repository or REPOSITORY_URL], zone
 
 
 def test_the_apps_zone_can_change_nothing_outside_its_namespaces(rendered: dict[str, list[Manifest]]) -> None:
@@ -257,10 +259,25 @@ def test_the_schedule_covers_the_apps_zone(cluster: str, kustomize: Path, render
     assert schedule["spec"]["template"]["snapshotVolumes"] is False
 
 
-def test_the_local_cluster_uses_stable_names(rendered: dict[str, list[Manifest]]) -> None:
-    [location] = [one for one in rendered["gitops/clusters/local/velero"] if one["kind"] == "BackupStorageLocation"]
-    assert location["spec"]["config"]["s3Url"] == OBJECTSTORE_URL
-    assert location["spec"]["config"]["checksumAlgorithm"] == ""
+@pytest.mark.parametrize("cluster", CLUSTERS)
+def test_backups_go_where_the_environment_says(
+    cluster: str, kustomize: Path, rendered: dict[str, list[Manifest]]
+) -> None:
+    """By a stable name to the server on this machine, by its public address to one elsewhere."""
+    told = described(cluster)
+    manifests = [one for entry in contents(kustomize, ROOT, cluster) for one in rendered[entry.path]]
+    [location] = [one["spec"] for one in manifests if one["kind"] == "BackupStorageLocation"]
+    assert location["config"]["s3Url"] == (told.objectstore.endpoint or OBJECTSTORE_URL)
+    assert location["config"]["checksumAlgorithm"] == ""
+    assert location["config"]["s3ForcePathStyle"] == "true"
+    assert location["objectStorage"] == {"bucket": told.backup.bucket, "prefix": told.backup.prefix}
+    [schedule] = [one["spec"] for one in manifests if one["kind"] == "Schedule"]
+    assert schedule["template"]["includedNamespaces"] == list(told.backup.namespaces)
+
+
+def described(cluster: str) -> environment.Environment:
+    """Return the environment that a cluster's folder belongs to."""
+    return environment.load(Workspace(ROOT), cluster.rpartition("/")[2])
 
 
 def test_kubelet_certificates_go_unchecked_on_local_clusters_only(rendered: dict[str, list[Manifest]]) -> None:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from automation.errors import ConfigurationError
-from automation.gitops.secrets import SecretSpec, seed
+from automation.gitops.secrets import SecretSpec, repository_credentials, seed
 from automation.secret import Secret
 from tests.unit.gitops.api import Api
 
@@ -50,3 +52,21 @@ def test_values_are_shown_nowhere(api: Api) -> None:
     stored = api.find("Secret", "ledger-redis")["metadata"]
     assert set(stored) == {"name", "namespace", "labels", "annotations"}
     assert stored["annotations"] == {}
+
+
+def test_a_private_repository_gets_its_token_in_the_form_that_argo_cd_reads(api: Api) -> None:
+    credentials = repository_credentials("https://github.com/acme/infra.git", Secret("canary-token-77"))
+    assert [str(one) for one in seed(api.kube, [credentials])] == ["argocd/repository created"]
+    stored = api.find("Secret", "repository")
+    assert stored["metadata"]["labels"]["argocd.argoproj.io/secret-type"] == "repository"
+    values = {key: base64.b64decode(value).decode() for key, value in stored["data"].items()}
+    assert values == {
+        "type": "git",
+        "url": "https://github.com/acme/infra.git",
+        "username": "x-access-token",
+        "password": "canary-token-77",
+    }
+    assert "canary" not in repr(credentials)
+    assert [one.what for one in seed(api.kube, [credentials])] == ["unchanged"]
+    another = repository_credentials("https://github.com/acme/other.git", Secret("canary-token-77"))
+    assert [one.what for one in seed(api.kube, [another])] == ["updated"]

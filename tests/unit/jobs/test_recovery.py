@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from automation.errors import ConfigurationError, Interrupted, VerificationFailed
 from automation.jobs.bootstrap import advice, warn_of_uncommitted
-from automation.jobs.drill import drill, newest_evidence, signing_key
+from automation.jobs.drill import drill
+from automation.jobs.evidence import newest, signing_key
 from automation.jobs.site import Site
 from automation.jobs.status import status
 from automation.journal import Journal
 from automation.recovery import evidence, evidence_report
+from tests.unit.s3 import S3
 
 PASSED: dict[str, Any] = {
     "environment": "there", "provider": "kind", "run": "r1", "commit": "c", "backup": "b", "started": 0, "finished": 9,
@@ -42,6 +45,30 @@ def test_an_unfinished_drill_with_other_options_is_not_mixed_up(site: Site) -> N
     assert path.exists(), "what was finished must not be lost"
 
 
+def test_an_unfinished_drill_with_another_backup_is_not_mixed_up(site: Site) -> None:
+    path = site.kept / "journals" / "drill.jsonl"
+    journal = Journal(path, kind="drill", key={"environment": "there", "plant_loss": None})
+    journal.once("start", lambda: {"id": "x"})
+    with pytest.raises(ConfigurationError, match="unfinished drill with other options"):
+        drill(site, backup="before-lunch")
+
+
+def test_an_unknown_backup_is_named_with_those_that_there_are_and_nothing_is_wiped(site: Site, s3: S3) -> None:
+    site.__dict__["git_url"] = "http://127.0.0.1:9/"
+    site.__dict__["mirror"] = None
+    bucket = "dogitops-there-backups"
+    commit(site)
+    with pytest.raises(ConfigurationError, match=r"no backup 'before-lnch' in the bucket dogitops-there-backups"):
+        drill(site, backup="before-lnch")
+    site.store.ensure_bucket(bucket)
+    told = {"status": {"phase": "Completed"}, "spec": {"includedNamespaces": ["app"]}}
+    site.store.write(bucket, "velero/backups/before-lunch/velero-backup.json", json.dumps(told).encode())
+    with pytest.raises(ConfigurationError, match="Did you mean 'before-lunch'") as caught:
+        drill(site, backup="before-lnch")
+    assert "before-lunch" in (caught.value.hint or "")
+    assert not (site.kept / "journals" / "drill.jsonl").exists(), "nothing has begun"
+
+
 def test_a_drill_without_a_cluster_says_how_to_have_one(site: Site) -> None:
     site.__dict__["git_url"] = "http://127.0.0.1:9/"  # its servers are not what is tested
     site.__dict__["mirror"] = None
@@ -52,15 +79,15 @@ def test_a_drill_without_a_cluster_says_how_to_have_one(site: Site) -> None:
 
 def test_evidence_is_verified_before_it_is_believed(site: Site) -> None:
     with pytest.raises(ConfigurationError, match="no evidence for there yet"):
-        newest_evidence(site)
+        newest(site)
     told = evidence.Evidence.model_validate(PASSED)
     file, _ = evidence_report.write(site.kept / "evidence", told, signing_key(site))
-    assert newest_evidence(site) == (file, told)
+    assert newest(site) == (file, told)
     raw = json.loads(file.read_text())
     raw["evidence"]["rto_seconds"] = 0.5
     file.write_text(json.dumps(raw))
     with pytest.raises(VerificationFailed) as caught:
-        newest_evidence(site)
+        newest(site)
     assert caught.value.exit_code == 5
 
 
@@ -68,7 +95,7 @@ def test_evidence_signed_by_another_key_is_not_ours(site: Site) -> None:
     other = evidence.SigningKey.kept_in(site.kept / "other.pem")
     evidence_report.write(site.kept / "evidence", evidence.Evidence.model_validate(PASSED), other)
     with pytest.raises(VerificationFailed):
-        newest_evidence(site)
+        newest(site)
 
 
 def test_status_of_an_environment_without_a_cluster(site: Site) -> None:
@@ -86,14 +113,20 @@ def test_an_interruption_tells_how_to_go_on_and_how_to_clean_up() -> None:
 
 
 def test_changes_that_are_in_no_commit_are_warned_of(site: Site, capfd: pytest.CaptureFixture[str]) -> None:
+    root = commit(site)
+    warn_of_uncommitted(site)
+    assert capfd.readouterr().err == ""
+    (root / "gitops" / "a.yaml").write_text("a: 2\n")
+    warn_of_uncommitted(site)
+    assert "gitops/a.yaml" in capfd.readouterr().err
+
+
+def commit(site: Site) -> Path:
+    """Make a commit in the site's repository, and return its root."""
     root = site.workspace.root
     (root / "gitops").mkdir()
     (root / "gitops" / "a.yaml").write_text("a: 1\n")
     git = ["git", "-C", str(root), "-c", "user.name=t", "-c", "user.email=t@localhost"]
     for words in (["init", "-q"], ["add", "gitops"], ["commit", "-q", "-m", "one"]):
         subprocess.run([*git, *words], check=True)
-    warn_of_uncommitted(site)
-    assert capfd.readouterr().err == ""
-    (root / "gitops" / "a.yaml").write_text("a: 2\n")
-    warn_of_uncommitted(site)
-    assert "gitops/a.yaml" in capfd.readouterr().err
+    return root

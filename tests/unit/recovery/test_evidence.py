@@ -16,10 +16,11 @@ from pydantic import ValidationError
 from automation.errors import ConfigurationError, VerificationFailed
 from automation.recovery import findings
 from automation.recovery.coverage import Covered
-from automation.recovery.evidence import Data, Evidence, Objects, SigningKey, age, newest, read
+from automation.recovery.evidence import Data, Evidence, Objects, SigningKey, newest, read
 from automation.recovery.evidence_report import size, to_markdown, write
 from automation.recovery.inventory import Difference, Inventory
 from automation.recovery.ledger import LedgerReport
+from automation.secret import Secret
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -211,15 +212,29 @@ def test_findings_become_evidence() -> None:
     assert findings.objects(Inventory("now", (), "k", {"a": {}}), []) == Objects(compared=1)
 
 
-def test_age_is_that_of_the_newest_drill_that_passed(tmp_path: Path, key: SigningKey) -> None:
+def test_the_newest_is_the_one_that_ended_last_whatever_its_verdict(tmp_path: Path, key: SigningKey) -> None:
     assert newest(tmp_path) is None
-    assert age(tmp_path) is None
     write(tmp_path, evidence(run="r1"), key)
     later = {"started": START + timedelta(hours=1), "finished": START + timedelta(hours=2)}
     failed, _ = write(tmp_path, evidence(run="r2", verdict="failed", reasons=["lost"], **later), key)
     assert newest(tmp_path) == failed
-    now = START + timedelta(days=2, seconds=200)
-    assert age(tmp_path, public_key=key.public, now=now) == timedelta(days=2)
+
+
+def test_a_drill_that_could_compare_nothing_says_so_and_is_no_better_than_that() -> None:
+    told = evidence(data=None, objects=None, not_compared=["Data: the backup has no record."])
+    text = to_markdown(told)
+    assert "of what was compared, nothing was lost" in text
+    assert "## What was not compared\n\n- Data: the backup has no record." in text
+    with pytest.raises(ValidationError):
+        evidence(data=None, not_compared=["Data"], objects={"compared": 5, "changed": 1})
+
+
+def test_one_secret_gives_one_key(tmp_path: Path) -> None:
+    first = SigningKey.from_secret(Secret("a canary that signs"))
+    assert first.public == SigningKey.from_secret(Secret("a canary that signs")).public
+    assert first.public != SigningKey.from_secret(Secret("another canary")).public
+    path, _ = write(tmp_path, evidence(), first)
+    assert read(path, first.public) == evidence()
 
 
 @pytest.mark.parametrize(

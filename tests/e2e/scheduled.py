@@ -1,0 +1,138 @@
+"""Our repository on a simulated GitHub, with a simulated DigitalOcean: what the scheduled workflows work on.
+
+Only addresses and names are other than in the repository: Spaces and Git are on docker's bridge, where the nodes of
+simulated clusters reach them, and clusters have names of their own. What people would write into environment.yaml and
+gitops/ for a store and a repository of theirs is written here, too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import shutil
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from automation import objectstore
+from automation.gitops import repository
+from automation.objectstore import ObjectStore
+from automation.simulators.digitalocean import DigitalOceanSimulator, Limits, makers
+from automation.simulators.digitalocean.makers import ClusterMaker, Works
+from automation.simulators.github import GitHubSimulator
+from automation.toolchain import engine, install
+from tests.e2e.act import Act
+from tests.e2e.conftest import ROOT, Clone
+from tests.e2e.hosted import Hosted, Ran, git
+
+NAME = "octo-org/infrastructure"
+WORKFLOWS = ("e2e.yml", "drill.yml", "evidence.yml")
+LOCAL, EPHEMERAL = "dogitops-e2e-weekly", "dogitops-e2e-nightly"
+
+
+@dataclass
+class Scheduled:
+    """The repository, its GitHub, its DigitalOcean and its Spaces; ``works`` has the real clusters, where there are."""
+
+    hosted: Hosted
+    cloud: DigitalOceanSimulator
+    spaces: ObjectStore
+    works: Works | None
+
+    def night(self, workflow: str) -> Ran:
+        """Let the schedule of a workflow come round."""
+        self.hosted.hub.schedule(NAME, f".github/workflows/{workflow}")
+        return self.one()
+
+    def by_hand(self, workflow: str, **inputs: str) -> Ran:
+        """Start a workflow by hand."""
+        self.hosted.hub.dispatch(NAME, f".github/workflows/{workflow}", inputs=inputs)
+        return self.one()
+
+    def one(self) -> Ran:
+        """Let Actions do the one run that there is to do."""
+        [call] = self.hosted.called()
+        return self.hosted.finish(self.hosted.start(call), timeout=1200)
+
+
+@contextlib.contextmanager
+def scheduled(folder: Path, tree: Path, maker: ClusterMaker | None = None, mirror_port: int = 0) -> Iterator[Scheduled]:
+    """Host a copy of ``tree``; clusters at DigitalOcean are made by ``maker``, and have no nodes without."""
+    engine.ensure_docker()
+    bridge = engine.bridge_address()
+    desk, origin = folder / "desk", folder / "origin.git"
+    shutil.copytree(tree, desk)
+    spaces_port, git_port = free_port(bridge), free_port(bridge)
+    settle(desk, bridge, spaces_port, git_port, mirror_port or free_port(bridge))
+    git(desk, "add", "-A")
+    git(desk, "commit", "-q", "-m", "As tested")
+    git(folder, "clone", "-q", "--bare", str(desk), str(origin))
+    git(origin, "config", "uploadpack.allowAnySHA1InWant", "true")
+    with contextlib.ExitStack() as running:
+        running.callback(objectstore.stop_local, folder / "spaces")
+        spaces = objectstore.serve_local(folder / "spaces", install.path("versitygw"), bridge, spaces_port, "us-east-1")
+        running.callback(repository.stop, folder / "git")
+        repository.serve(folder / "git", origin, bridge, git_port)
+        hub = running.enter_context(GitHubSimulator())
+        cloud = running.enter_context(DigitalOceanSimulator(limits=Limits(hour=None, minute=None)))
+        works = running.enter_context(makers.using(cloud, maker)) if maker is not None else None
+        hub.add_repository(NAME, str(origin))
+        held = {
+            "DOGITOPS_SECRETS_KEY": secrets.token_hex(32),
+            "SPACES_ACCESS_KEY_ID": spaces.access_key.reveal(),
+            "SPACES_SECRET_ACCESS_KEY": spaces.secret_key.reveal(),
+            "DIGITALOCEAN_TOKEN": cloud.full_token(),
+        }
+        (folder / "runs").mkdir()
+        # On GitHub each run has a machine of its own; here what a broken one leaves must be found again.
+        variables = {
+            "GITHUB_API_URL": hub.url, "DIGITALOCEAN_API_URL": cloud.url, "DOGITOPS_STATE": str(folder / "state")
+        }  # fmt: skip
+        running.callback(clean_up, desk, folder / "state")
+        act = Act(origin, NAME, folder / "runs", variables)
+        yield Scheduled(Hosted(hub, NAME, origin, act, held, WORKFLOWS), cloud, spaces, works)
+
+
+def clean_up(desk: Path, state: Path) -> None:
+    """Take away what a broken run left on this machine."""
+    clone = Clone(desk, {"DOGITOPS_ROOT": str(desk), "DOGITOPS_STATE": str(state), "PYTHONPATH": str(ROOT)})
+    if (state / "local" / "provider").exists():
+        clone.run("cluster", "delete", "local", "--yes")
+    if list((state / "local").rglob("*.json")):
+        clone.run("down", "local")
+
+
+def settle(desk: Path, bridge: str, spaces_port: int, git_port: int, mirror_port: int) -> None:
+    """Write the addresses of this test's servers into the clone."""
+    spaces, code = f"http://{bridge}:{spaces_port}", f"http://{bridge}:{git_port}/repository.git"
+    file = desk / "opentofu/environments/ephemeral/environment.yaml"
+    told = yaml.safe_load(file.read_text())
+    replace(desk / "gitops/clusters/ephemeral/kustomization.yaml", told["gitops"]["repository"], code)
+    replace(desk / "gitops/clusters/ephemeral/velero/kustomization.yaml", told["objectstore"]["endpoint"], spaces)
+    told["cluster"]["name"] = EPHEMERAL
+    told["objectstore"]["endpoint"], told["gitops"]["repository"] = spaces, code
+    file.write_text(yaml.safe_dump(told, sort_keys=False))
+    file = desk / "opentofu/environments/local/environment.yaml"
+    told = yaml.safe_load(file.read_text())
+    told["cluster"]["name"] = LOCAL
+    for part, port in (("objectstore", free_port(bridge)), ("gitops", free_port(bridge)), ("images", mirror_port)):
+        told[part]["port"] = port
+    told["drill"].update(entries=50, file_mib=2)
+    file.write_text(yaml.safe_dump(told, sort_keys=False))
+
+
+def replace(file: Path, old: str, new: str) -> None:
+    """Replace a text that must be there."""
+    text = file.read_text()
+    assert old in text, f"{file} does not name {old}"
+    file.write_text(text.replace(old, new))
+
+
+def free_port(address: str) -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind((address, 0))
+        return int(probe.getsockname()[1])
