@@ -132,7 +132,8 @@ def _gib(values: _Values, key: str, each: float) -> Priced:
 
 
 def _loadbalancer(values: _Values, told: Mapping[str, Any]) -> Priced:
-    if values.get("type") not in (None, "REGIONAL"):
+    kind = values.get("type")  # one that says none is regional, whatever is known before the apply
+    if isinstance(kind, str) and kind != "REGIONAL":
         raise NotPriced("only regional load balancers have a price here")
     each = told["loadbalancer_node"]
     nodes = _LEGACY_LOADBALANCERS.get(str(values.get("size")), 1)

@@ -1,0 +1,14 @@
+output "endpoint" {
+  description = "Private address and port of the Kubernetes API, at the load balancer."
+  value       = module.machines.endpoint
+}
+
+output "control_planes" {
+  description = "Addresses of the control planes by their names."
+  value       = module.machines.control_planes
+}
+
+output "workers" {
+  description = "Addresses of the workers by their names."
+  value       = module.machines.workers
+}

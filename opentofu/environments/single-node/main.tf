@@ -1,0 +1,48 @@
+# The smallest whole system: K3s on one machine with a volume. user-data.yaml says what it does not do yet.
+
+locals {
+  name   = "dogitops-single-node"
+  region = "fra1"
+}
+
+module "vpc" {
+  source = "../../modules/vpc"
+
+  name         = local.name
+  region       = local.region
+  ip_range     = "10.22.0.0/20"
+  other_ranges = ["10.20.0.0/20", "10.21.0.0/20", "10.23.0.0/20", "10.24.0.0/20"] # of the other environments
+  description  = "Machines of ${local.name}"
+}
+
+module "machines" {
+  source = "../../modules/single-node"
+
+  name                  = local.name
+  region                = local.region
+  size                  = var.size
+  vpc_id                = module.vpc.id
+  vpc_ip_range          = module.vpc.ip_range
+  ssh_keys              = var.ssh_keys
+  ssh_allowed_addresses = var.ssh_allowed_addresses
+  api_allowed_addresses = var.api_allowed_addresses
+  volume_gib            = var.volume_gib
+  keep                  = var.keep_data
+  k3s_version           = "v1.34.4+k3s1"
+  datastore             = var.datastore
+  servers               = var.servers
+  agents                = var.agents
+  restore               = var.restore
+  restore_from_snapshot = var.restore_from_snapshot
+  user_data             = file("${path.module}/user-data.yaml")
+  tags                  = ["dogitops:env:single-node"]
+}
+
+module "project" {
+  source = "../../modules/project"
+
+  name        = local.name
+  description = "The environment single-node of dogitops"
+  environment = "production"
+  resources   = module.machines.urns
+}

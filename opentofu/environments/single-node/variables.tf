@@ -1,0 +1,64 @@
+variable "ssh_keys" {
+  description = "Public SSH keys that may log in, by the names they get."
+  type        = map(string)
+}
+
+variable "ssh_allowed_addresses" {
+  description = "Networks that may reach SSH."
+  type        = list(string)
+}
+
+variable "api_allowed_addresses" {
+  description = "Networks that may reach the Kubernetes API from outside."
+  type        = list(string)
+  default     = []
+}
+
+variable "keep_data" {
+  description = "Whether a plan that would destroy the volumes fails. Set it to false (TF_VAR_keep_data=false), apply, and destroy then."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "size" {
+  description = "Size of the machine: another one scales up."
+  type        = string
+  default     = "s-1vcpu-2gb"
+}
+
+variable "volume_gib" {
+  description = "Size of the volume in GiB: it can grow."
+  type        = number
+  default     = 10
+}
+
+variable "datastore" {
+  description = "`sqlite`, or `etcd` for three servers."
+  type        = string
+  default     = "sqlite"
+}
+
+variable "servers" {
+  description = "How many machines run the control plane: 1 or 3."
+  type        = number
+  default     = 1
+}
+
+variable "agents" {
+  description = "How many machines run applications only: more of them scale out."
+  type        = number
+  default     = 0
+}
+
+variable "restore" {
+  description = "Name of the backup to restore after the first boot; empty restores nothing."
+  type        = string
+  default     = ""
+}
+
+variable "restore_from_snapshot" {
+  description = "Id of the volume's snapshot that a new volume starts from."
+  type        = string
+  default     = null
+}

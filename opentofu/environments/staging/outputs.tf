@@ -1,0 +1,20 @@
+output "cluster" {
+  description = "Name of the cluster."
+  value       = module.kubernetes.name
+}
+
+output "kubernetes_version" {
+  description = "Version that the cluster runs."
+  value       = module.kubernetes.version
+}
+
+output "volume_ids" {
+  description = "Ids of the volumes by what they are for."
+  value       = module.storage.ids
+}
+
+output "kubeconfig" {
+  description = "Kubeconfig with full rights."
+  value       = module.kubernetes.kubeconfig
+  sensitive   = true
+}

@@ -1,0 +1,4 @@
+output "id" {
+  description = "Id of the firewall."
+  value       = digitalocean_firewall.this.id
+}

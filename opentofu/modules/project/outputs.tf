@@ -1,0 +1,4 @@
+output "id" {
+  description = "Id of the project."
+  value       = digitalocean_project.this.id
+}
