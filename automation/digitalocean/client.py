@@ -11,16 +11,13 @@ import pydo
 import yaml
 from azure.core.rest import HttpRequest
 
-from automation import report, retry, wait
-from automation.digitalocean import problems
-from automation.digitalocean.problems import AnswerUnreadable, CloudError, NameTaken, NotFound, Unavailable
+from automation.digitalocean import answers, problems, sending
+from automation.digitalocean.kubernetes import Associated, Cluster, KubernetesOptions
+from automation.digitalocean.problems import AnswerUnreadable, CloudError, NotFound
 from automation.digitalocean.resources import (
     Account,
-    Associated,
-    Cluster,
     Database,
     Droplet,
-    KubernetesOptions,
     LoadBalancer,
     Named,
     Project,
@@ -41,7 +38,7 @@ from automation.digitalocean.transport import (
     checked_endpoint,
     transport_to,
 )
-from automation.errors import ConfigurationError, DeadlineExceeded
+from automation.errors import ConfigurationError
 from automation.secret import Secret
 
 T = TypeVar("T")
@@ -93,11 +90,11 @@ class DigitalOcean:
 
     def account(self) -> Account:
         """Return the account."""
-        return _one(self._pydo.account.get(), "account", Account.of)
+        return answers.one(self._pydo.account.get(), "account", Account.of)
 
     def kubernetes_options(self) -> KubernetesOptions:
         """Return what a Kubernetes cluster may be made of, newest version first."""
-        return _one(self._pydo.kubernetes.list_options(), "options", KubernetesOptions.of)
+        return answers.one(self._pydo.kubernetes.list_options(), "options", KubernetesOptions.of)
 
     def clusters(self) -> list[Cluster]:
         """Return all Kubernetes clusters."""
@@ -105,11 +102,11 @@ class DigitalOcean:
 
     def cluster(self, identity: str) -> Cluster:
         """Return one Kubernetes cluster."""
-        return _one(self._pydo.kubernetes.get_cluster(identity), "kubernetes_cluster", Cluster.of)
+        return answers.one(self._pydo.kubernetes.get_cluster(identity), "kubernetes_cluster", Cluster.of)
 
     def associated(self, identity: str) -> Associated:
         """Return what a cluster's controllers made outside of it."""
-        return _read(self._pydo.kubernetes.list_associated_resources(identity), Associated.of)
+        return answers.read(self._pydo.kubernetes.list_associated_resources(identity), Associated.of)
 
     def kubeconfig(self, identity: str) -> str:
         """Return a cluster's kubeconfig; its credentials are masked from now on wherever text leaves us.
@@ -123,7 +120,7 @@ class DigitalOcean:
             users = [one["user"] for one in yaml.safe_load(text)["users"]]
             for value in (user[key] for user in users for key in _CREDENTIALS if key in user):
                 Secret(str(value))
-        except (yaml.YAMLError, KeyError, TypeError) as error:
+        except (yaml.YAMLError, KeyError, TypeError, RecursionError) as error:
             raise problems.unreadable("GET", path, "it is no kubeconfig") from error
         return str(text)
 
@@ -189,7 +186,7 @@ class DigitalOcean:
             answer = self._pydo.registries.list()
         except NotFound:
             return []
-        return _many(answer, "registries", Registry.of)
+        return answers.many(answer, "registries", Registry.of)
 
     def registry_tier(self) -> str:
         """Return the tier of the subscription that all registries share, empty where there is none."""
@@ -197,11 +194,11 @@ class DigitalOcean:
             answer = self._pydo.registries.get_subscription()
         except NotFound:
             return ""
-        return _one(answer, "subscription", lambda raw: str(raw["tier"]["slug"]))
+        return answers.one(answer, "subscription", lambda raw: str(raw["tier"]["slug"]))
 
     def databases(self) -> list[Database]:
         """Return all clusters of managed databases; this listing has no pages."""
-        return _many(self._pydo.databases.list_clusters(), "databases", Database.of)
+        return answers.many(self._pydo.databases.list_clusters(), "databases", Database.of)
 
     def spaces_keys(self) -> list[SpacesKey]:
         """Return all keys to Spaces."""
@@ -214,10 +211,11 @@ class DigitalOcean:
     # -- what is changed ----------------------------------------------------------------------------------------
 
     def create_cluster(self, body: Mapping[str, Any], look: Callable[[], Cluster | None]) -> Cluster:
-        """Make a Kubernetes cluster, or return the one that ``look`` finds: see :meth:`made`."""
-        return self.made(
+        """Make a Kubernetes cluster, or return the one that ``look`` finds: see :func:`sending.made`."""
+        return sending.made(
+            self.patience,
             look,
-            lambda: _one(self._pydo.kubernetes.create_cluster(dict(body)), "kubernetes_cluster", Cluster.of),
+            lambda: answers.one(self._pydo.kubernetes.create_cluster(dict(body)), "kubernetes_cluster", Cluster.of),
             f"the cluster {body.get('name')}",
         )
 
@@ -225,35 +223,40 @@ class DigitalOcean:
         """Put the tag ``name`` on resources of a ``kind`` (droplet, volume, volume_snapshot, image, database)."""
         if not identities:
             return
-        self.made(  # making a tag that is there already changes nothing
+        sending.made(
+            self.patience,
             lambda: next((tag for tag in self.tags() if tag.name.lower() == name.lower()), None),
-            lambda: _one(self._pydo.tags.create({"name": name}), "tag", Tag.of),
+            lambda: answers.one(self._pydo.tags.create({"name": name}), "tag", Tag.of),
             f"the tag {name}",
         )
         resources = [{"resource_id": identity, "resource_type": kind} for identity in identities]
-        self.insistently(lambda: self._pydo.tags.assign_resources(name, {"resources": resources}))
+        sending.insistently(self.patience, lambda: self._pydo.tags.assign_resources(name, {"resources": resources}))
 
     def detach(self, volume: str, droplet: str, region: str) -> None:
         """Begin to detach a volume; that it is detached shows in :meth:`volumes`."""
-        self._pydo.volume_actions.post_by_id(volume, {"type": "detach", "droplet_id": int(droplet), "region": region})
+        body = {"type": "detach", "droplet_id": int(droplet), "region": region}
+        sending.insistently(self.patience, lambda: self._pydo.volume_actions.post_by_id(volume, body))
 
     def unassign(self, ip: str) -> None:
         """Begin to take a reserved IP from its droplet; that it is free shows in :meth:`reserved_ips`."""
-        self._pydo.reserved_ips_actions.post(ip, {"type": "unassign"})
+        sending.insistently(self.patience, lambda: self._pydo.reserved_ips_actions.post(ip, {"type": "unassign"}))
 
     def project(self, name: str) -> Project:
         """Return the project of this name, making it where there is none."""
         body = {"name": name, "purpose": "Operational / Developer tooling", "environment": "Development"}
-        return self.made(
+        return sending.made(
+            self.patience,
             lambda: next((project for project in self.projects() if project.name == name), None),
-            lambda: _one(self._pydo.projects.create(body), "project", Project.of),
+            lambda: answers.one(self._pydo.projects.create(body), "project", Project.of),
             f"the project {name}",
         )
 
     def adopt(self, project: str, urn: str) -> None:
         """Move a resource into a project. Raises CloudError where the answer says that it was not moved."""
-        answer = self.insistently(lambda: self._pydo.projects.assign_resources(project, {"resources": [urn]}))
-        states = {str(one.get("status")) for one in _many(answer, "resources", dict)}
+        answer = sending.insistently(
+            self.patience, lambda: self._pydo.projects.assign_resources(project, {"resources": [urn]})
+        )
+        states = {str(one.get("status")) for one in answers.many(answer, "resources", dict)}
         if not states <= {"ok", "assigned", "already_assigned"}:
             raise CloudError(
                 f"{urn} could not be moved into the project {project}: {', '.join(sorted(states))}.",
@@ -291,92 +294,24 @@ class DigitalOcean:
             return False
         return True
 
-    # -- how creations are sent ---------------------------------------------------------------------------------
-
-    def made(self, look: Callable[[], T | None], send: Callable[[], T], what: str) -> T:
-        """Return what ``look`` finds, or what ``send`` makes: never two of it, whatever becomes of an answer.
-
-        DigitalOcean knows no idempotency keys. So after an answer that was lost we look for a while for what the
-        request may have made all the same, and send it again only when nothing shows up.
-        """
-        found = look()
-        if found is not None:
-            return found
-        patience = self.patience
-        for attempt in retry.attempts(_lost, tries=patience.tries, first=patience.first, longest=patience.longest):
-            with attempt:
-                try:
-                    return send()
-                except NameTaken:
-                    found = look()
-                    if found is None:
-                        raise
-                    return found
-                except (Unavailable, AnswerUnreadable) as error:
-                    found = self._settled(look, what)
-                    if found is None:
-                        raise
-                    report.note(f"{what} was made, though the answer was lost: {error.message}")
-                    return found
-        raise AssertionError("the last attempt returns or raises")
-
-    def insistently(self, send: Callable[[], T]) -> T:
-        """Return what ``send`` returns, sending again after a lost answer: for what does no harm when done twice."""
-        patience = self.patience
-        for attempt in retry.attempts(_lost, tries=patience.tries, first=patience.first, longest=patience.longest):
-            with attempt:
-                return send()
-        raise AssertionError("the last attempt returns or raises")
-
-    def _settled(self, look: Callable[[], T | None], what: str) -> T | None:
-        """Return what shows up within a while, None where nothing does."""
-        pause = min(self.patience.poll, self.patience.settle)
-        try:
-            return wait.until(
-                lambda: [found] if (found := look()) is not None else None,
-                f"{what} to show up",
-                timeout=self.patience.settle,
-                interval=pause,
-            )[0]
-        except DeadlineExceeded:
-            return None
-
     def _all(self, operation: Callable[..., Any], key: str, of: Callable[[Any], T]) -> list[T]:
         """Return all of a listing, page by page; what moves between two pages while we read is counted once."""
         found: dict[T, None] = {}
         page = 1
         while True:
             answer = operation(per_page=_PAGE, page=page)
-            items = _many(answer, key, of)
+            items = answers.many(answer, key, of)
+            before = len(found)
             found.update(dict.fromkeys(items))
+            if items and len(found) == before:
+                raise AnswerUnreadable(
+                    f"DigitalOcean's list of {key} does not end: page {page} repeats.", hint=answers.HINT
+                )
             links = answer.get("links") if isinstance(answer, Mapping) else None
             pages = links.get("pages") if isinstance(links, Mapping) else None
             if not items or not isinstance(pages, Mapping) or not pages.get("next"):
                 return list(found)
             page += 1
-
-
-def _one(answer: Any, key: str, of: Callable[[Any], T]) -> T:
-    return _read(answer, lambda raw: of(raw[key]))
-
-
-def _many(answer: Any, key: str, of: Callable[[Any], T]) -> list[T]:
-    return _read(answer, lambda raw: [of(one) for one in raw[key] or ()])
-
-
-def _read(answer: Any, of: Callable[[Any], T]) -> T:
-    try:
-        return of(answer)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        told = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        raise AnswerUnreadable(
-            f"DigitalOcean's answer is not as its description says: {told}.",
-            hint="Check DIGITALOCEAN_API_URL, and whether a newer dogitops knows the API as it is now.",
-        ) from error
-
-
-def _lost(error: Exception) -> bool:
-    return isinstance(error, Unavailable)
 
 
 _TOKEN_HINT = (

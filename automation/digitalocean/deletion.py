@@ -147,7 +147,8 @@ class _Deletion:
             # Unassigned, nothing but a project of ours tells that it is ours: if we are killed, the next run finds it.
             shelter = self.cloud.project(ownership.name_until(_SHELTER, datetime.now(UTC)))
             self.cloud.adopt(shelter.id, f"do:reservedip:{item.id}")
-            self.cloud.unassign(item.id)
+            with contextlib.suppress(Conflict, Invalid):  # it is free already, or on its way: the deletion tells
+                self.cloud.unassign(item.id)
             self._plain(item)
             with contextlib.suppress(Conflict, NotFound):  # another address may be in it still: the next look finds it
                 self.cloud.delete("project", shelter.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,8 +13,8 @@ from typing import Any, NoReturn, Protocol
 from automation import report, retry, wait
 from automation.digitalocean import ownership, slugs
 from automation.digitalocean.client import DigitalOcean
-from automation.digitalocean.problems import CloudError, NotFound
-from automation.digitalocean.resources import Associated, Cluster
+from automation.digitalocean.kubernetes import Associated, Cluster
+from automation.digitalocean.problems import CloudError, Conflict, NotFound
 from automation.errors import ConfigurationError, DeadlineExceeded, DogitopsError, Refused
 
 _TRIES = 3  # creations, when the cluster ends in error
@@ -243,7 +244,7 @@ def remove(cloud: DigitalOcean, cluster: Cluster, progress: Callable[[str], None
 def _gone(
     cloud: DigitalOcean, cluster: Cluster, belongings: Associated | None, progress: Callable[[str], None]
 ) -> None:
-    """Wait until a cluster and what belongs to it are gone."""
+    """Wait until a cluster and what belongs to it are gone; what DigitalOcean leaves behind is deleted one by one."""
     left: list[str] = []
 
     def gone() -> bool:
@@ -261,7 +262,11 @@ def _gone(
         ):
             if mine:
                 ids = {one.id for one in there()}
-                left.extend(f"the {what} {one.name}" for one in mine if one.id in ids)
+                stayed = [one for one in mine if one.id in ids]
+                left.extend(f"the {what} {one.name}" for one in stayed)
+                for one in stayed:
+                    with contextlib.suppress(Conflict):  # it is still busy, or being deleted
+                        cloud.delete(what, one.id)
         return not left
 
     wait.until(

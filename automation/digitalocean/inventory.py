@@ -10,7 +10,8 @@ from typing import Any, Protocol
 from automation import prices
 from automation.digitalocean import ownership
 from automation.digitalocean.client import DigitalOcean
-from automation.digitalocean.resources import Cluster, Droplet
+from automation.digitalocean.kubernetes import Cluster
+from automation.digitalocean.resources import Droplet
 from automation.prices import Amount, NotPriced
 
 

@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Sequence
 
-from automation.digitalocean.resources import KubernetesOptions
+from automation.digitalocean.kubernetes import KubernetesOptions
 from automation.errors import ConfigurationError
 
 _SHOWN = 5

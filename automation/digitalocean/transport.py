@@ -151,7 +151,7 @@ class Checked(HTTPPolicy[Any, Any]):
         try:
             data = json.loads(body) if body else None
             readable = not body or "json" in headers.get("content-type", "json")
-        except ValueError:
+        except (ValueError, RecursionError):
             data, readable = None, False
         if status < _LEAST_ERROR and not readable and "json" in request.headers.get("Accept", ""):
             raise problems.unreadable(verb, url, "it is no JSON")
@@ -201,9 +201,11 @@ def _now(headers: dict[str, str]) -> datetime:
 
 
 def _innermost(error: BaseException) -> str:
-    """Return the words of the first cause, without azure's and requests' wrapping."""
-    while (cause := error.__cause__) is not None:
-        error = cause
+    """Return the words of the first cause, without azure's, requests' and urllib3's wrapping."""
+    while (
+        inner := error.__cause__ or next((it for it in error.args if isinstance(it, BaseException)), None)
+    ) is not None:
+        error = inner
     words = error.args[0] if error.args and isinstance(error.args[0], str) else str(error)
     return masked(words or type(error).__name__)
 

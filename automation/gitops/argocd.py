@@ -22,7 +22,6 @@ from automation.gitops.installation import (
     ROOT,
     hand_over,
     install,
-    release,
     start_platform,
 )
 from automation.gitops.manifests import Manifest, entries
@@ -36,7 +35,6 @@ __all__ = [
     "install",
     "pause_apps",
     "refresh",
-    "release",
     "resume_apps",
     "start_platform",
     "state_of",

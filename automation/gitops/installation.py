@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,8 @@ ENABLED: Final = "enabled"
 PAUSED: Final = "paused"
 ROOT: Final = "root"
 
+_CONTROLLER: Final = "argocd-controller"  # the field manager in whose name Argo CD applies
+_TRACKING: Final = "argocd.argoproj.io/tracking-id"
 _APPLICATION: Final = "argocd"
 _PLATFORM: Final = "platform"
 _BOOTSTRAP: Final = ("project.yaml", "root.yaml")
@@ -45,23 +48,26 @@ def install(
     ``url`` and ``revision`` what Argo CD will read. ``apps_automation`` is ``enabled`` or ``paused`` (None: as it
     is; enabled on a new cluster). The pods are not waited for: ``wait_until_synced`` does that.
     """
-    manifests = render(kustomize, root / _own_entry(kustomize, root, path or folder(environment)).path)
+    entry = _own_entry(kustomize, root, path or folder(environment))
+    manifests = _as_argocd(entry, render(kustomize, root / entry.path))
     first = [manifest for manifest in manifests if manifest["kind"] in {"Namespace", "Secret"}]
-    kube.apply_all(first)
+    kube.apply_all(first, manager=_CONTROLLER)
     _seed_own_secrets(kube)
-    kube.apply_all([manifest for manifest in manifests if manifest not in first])
+    kube.apply_all([manifest for manifest in manifests if manifest not in first], manager=_CONTROLLER)
     kube.apply(cluster_secret(environment, url, revision, apps_automation or _automation(kube)))
 
 
 def start_platform(kube: Kube, root: Path, environment: str, *, kustomize: Path, path: str | None = None) -> list[str]:
     """Apply the rest of the platform, so that it starts while Argo CD does; return the entries' names.
 
-    The manifests are those that Argo CD will read from Git, and it takes them over as they are. Safe to repeat.
+    The manifests are those that Argo CD will read from Git, applied as it would, so that it finds them Synced. Safe to
+    repeat.
     """
     started = []
     for entry in contents(kustomize, root, path or folder(environment)):
         if entry.zone == _PLATFORM and entry.application != _APPLICATION:
-            kube.apply_all(render(kustomize, root / entry.path), entry.namespace)
+            manifests = _as_argocd(entry, render(kustomize, root / entry.path))
+            kube.apply_all(manifests, entry.namespace, manager=_CONTROLLER)
             started.append(entry.application)
     return started
 
@@ -77,23 +83,6 @@ def hand_over(
 ) -> None:
     """Apply ``gitops/bootstrap``, filled in for this cluster: from here on Git decides. Safe to repeat."""
     kube.apply_all(bootstrap_manifests(root, path or folder(environment), url, revision))
-
-
-def release(kube: Kube) -> int:
-    """Give up the fields that we set, once Argo CD has set them too; return the number of objects.
-
-    Fields with two owners stay when one of them drops them, so what a later commit removes from the platform's
-    manifests would stay in the cluster. Call it when the platform is Synced.
-    """
-    released = 0
-    for application in kube.list(API, "Application", NAMESPACE, f"dogitops.io/zone={_PLATFORM}"):
-        default = application["spec"]["destination"].get("namespace")
-        for resource in application.get("status", {}).get("resources", ()):
-            metadata = {key: resource[key] for key in ("name", "namespace") if resource.get(key)}
-            version = "/".join(filter(None, (resource.get("group"), resource["version"])))
-            kube.apply({"apiVersion": version, "kind": resource["kind"], "metadata": metadata}, default)
-            released += 1
-    return released
 
 
 def folder(environment: str) -> str:
@@ -152,6 +141,24 @@ def cluster_secret(environment: str, url: str, revision: str, automation: str) -
             "config": json.dumps({"tlsClientConfig": {"insecure": False}}),
         },
     }
+
+
+def _as_argocd(entry: Entry, manifests: Sequence[Manifest]) -> list[Manifest]:
+    """Return the manifests with the mark by which Argo CD knows an Application's objects (CRDs get none).
+
+    Its form is ``application:group/Kind:namespace/name``, with the Application's namespace for objects that are in
+    none (argo-cd, util/argo/resource_tracking.go).
+    """
+    marked = []
+    for manifest in manifests:
+        metadata = dict(manifest["metadata"])
+        if manifest["kind"] != "CustomResourceDefinition":
+            group = manifest["apiVersion"].rpartition("/")[0]
+            where = f"{metadata.get('namespace') or entry.namespace}/{metadata['name']}"
+            mark = f"{entry.application}:{group}/{manifest['kind']}:{where}"
+            metadata["annotations"] = {**metadata.get("annotations", {}), _TRACKING: mark}
+        marked.append({**manifest, "metadata": metadata})
+    return marked
 
 
 def _own_entry(kustomize: Path, root: Path, path: str) -> Entry:

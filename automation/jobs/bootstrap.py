@@ -58,7 +58,6 @@ def bootstrap(site: Site, *, apps: str = "enabled") -> None:
                 argocd.wait_until_synced(site.kube, timeout=SYNC_PATIENCE, progress=report.doing)
                 argocd.resume_apps(site.kube)
                 argocd.wait_until_synced(site.kube, timeout=SYNC_PATIENCE, progress=report.doing)
-                argocd.release(site.kube)
     journal.clear()
 
 

@@ -67,4 +67,3 @@ def resume(site: Site) -> None:
     with report.phase("Giving the applications back to Argo CD"):
         argocd.resume_apps(site.kube)
         argocd.wait_until_synced(site.kube, timeout=SYNC_PATIENCE, progress=report.doing)
-        argocd.release(site.kube)

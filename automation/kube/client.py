@@ -24,7 +24,7 @@ from automation.kube.objects import (
 Manifests = list[Manifest]
 Progress = Callable[[str], None]
 
-_FIELD_MANAGER: Final = "dogitops"
+FIELD_MANAGER: Final = "dogitops"
 _PAGE: Final = "500"
 _DISCOVERY: Final = f"{JSON};g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _CRDS: Final = "apiextensions.k8s.io/v1"
@@ -87,10 +87,11 @@ class Kube:
             if not more:
                 return found
 
-    def apply(self, manifest: Manifest, namespace: str | None = None) -> Manifest:
+    def apply(self, manifest: Manifest, namespace: str | None = None, *, manager: str = FIELD_MANAGER) -> Manifest:
         """Create or change one object by server-side apply, taking over the fields that others own.
 
-        ``namespace`` is used where the manifest names none (and ``default`` where both are missing).
+        ``namespace`` is used where the manifest names none (and ``default`` where both are missing). ``manager`` is
+        in whose name it is applied.
         """
         api_version, kind, name = identity(manifest)
         known = self._kind(api_version, kind)
@@ -100,7 +101,7 @@ class Kube:
         answer: Manifest = self._api.request(
             "PATCH",
             known.path(metadata.get("namespace"), name),
-            query=[("fieldManager", _FIELD_MANAGER), ("force", "true")],
+            query=[("fieldManager", manager), ("force", "true")],
             body={**manifest, "metadata": metadata},
             content_type=APPLY,
         )
@@ -111,6 +112,7 @@ class Kube:
         manifests: Iterable[Manifest | None],
         namespace: str | None = None,
         *,
+        manager: str = FIELD_MANAGER,
         timeout: float = 120,
         progress: Progress | None = None,
     ) -> Manifests:
@@ -130,7 +132,7 @@ class Kube:
                 crds = []
             if progress is not None:
                 progress(f"{number} of {len(ordered)}: {kind} {name}")
-            applied.append(self._apply_patiently(manifest, namespace, deadline))
+            applied.append(self._apply_patiently(manifest, namespace, manager, deadline))
             if kind == "CustomResourceDefinition":
                 crds.append(name)
         if crds:
@@ -142,7 +144,7 @@ class Kube:
         api_version, kind, _ = identity(manifest)
         known = self._kind(api_version, kind)
         path = known.path(_scope(known, manifest["metadata"].get("namespace") or namespace))
-        query = [("fieldManager", _FIELD_MANAGER)]
+        query = [("fieldManager", FIELD_MANAGER)]
         try:
             answer: Manifest = self._api.request("POST", path, query=query, body=manifest)
         except KubernetesError as error:
@@ -157,7 +159,7 @@ class Kube:
         answer: Manifest = self._api.request(
             "PATCH",
             known.path(_scope(known, namespace), name),
-            query=[("fieldManager", _FIELD_MANAGER)],
+            query=[("fieldManager", FIELD_MANAGER)],
             body=patch,
             content_type=MERGE,
         )
@@ -284,12 +286,12 @@ class Kube:
                 hint="Check the spelling, and that its CRD is installed.",
             ) from None
 
-    def _apply_patiently(self, manifest: Manifest, namespace: str | None, deadline: float) -> Manifest:
+    def _apply_patiently(self, manifest: Manifest, namespace: str | None, manager: str, deadline: float) -> Manifest:
         last: list[DogitopsError] = []
 
         def attempt() -> Manifest | None:
             try:
-                return self.apply(manifest, namespace)
+                return self.apply(manifest, namespace, manager=manager)
             except KubernetesError as error:
                 if not _passes(error):
                     raise

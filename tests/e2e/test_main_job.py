@@ -63,6 +63,21 @@ def test_a_bootstrap_killed_half_way_finishes_when_started_again(clone: Clone) -
         assert re.search(rf"{application}\W+Synced\W+Healthy", told), told
 
 
+def test_argo_cd_finds_what_bootstrap_started_as_it_would_have_made_it(clone: Clone) -> None:
+    asked = "jsonpath={range .items[*]}{.metadata.name}={.status.operationState.phase} {end}"
+    told = clone.kubectl("-n", "argocd", "get", "applications", "-l", "dogitops.io/zone=platform", "-o", asked)
+    assert dict(one.split("=") for one in told.split()) == dict.fromkeys(
+        ("argocd", "velero", "metrics-server", "local-storage"), ""
+    ), "none needed a sync"
+    deployment = json.loads(
+        clone.kubectl("-n", "velero", "get", "deployment", "velero", "-o", "json", "--show-managed-fields")
+    )
+    # Or what a later commit removes would stay.
+    assert {it["manager"] for it in deployment["metadata"]["managedFields"] if it["operation"] == "Apply"} == {
+        "argocd-controller"
+    }
+
+
 def test_a_commit_reaches_the_cluster_by_sync_alone(clone: Clone) -> None:
     file = clone.root / "gitops/apps/ledger/e2e.yaml"
     file.write_text(

@@ -71,6 +71,19 @@ resource "digitalocean_reserved_ip" "web" {
   droplet_id = var.changed ? null : digitalocean_droplet.web.id
 }
 
+resource "digitalocean_reserved_ip" "spare" {
+  region = "fra1"
+
+  lifecycle {
+    ignore_changes = [droplet_id] # the assignment's
+  }
+}
+
+resource "digitalocean_reserved_ip_assignment" "spare" {
+  ip_address = digitalocean_reserved_ip.spare.ip_address
+  droplet_id = digitalocean_droplet.web.id
+}
+
 resource "digitalocean_domain" "example" {
   name = "example.com"
 }

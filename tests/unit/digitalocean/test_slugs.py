@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from automation.digitalocean import slugs
-from automation.digitalocean.resources import KubernetesOptions
+from automation.digitalocean.kubernetes import KubernetesOptions
 from automation.errors import ConfigurationError
 
 OPTIONS = KubernetesOptions(

@@ -144,11 +144,22 @@ def test_a_cut_answer_to_a_creation_is_an_error() -> None:
     assert len(server.asked) == 1
 
 
-@pytest.mark.parametrize("body", [b"<html>login</html>", b"{", b"[]", b'{"other": 1}', b'{"droplets": [1]}', b"null"])
+NO_ANSWERS = [b"<html>login</html>", b"{", b"[]", b'{"other": 1}', b'{"droplets": [1]}', b"null", b"[" * 100_000]
+
+
+@pytest.mark.parametrize("body", NO_ANSWERS)
 def test_what_is_no_answer_of_the_api_is_an_error(body: bytes) -> None:
     with scripted(Told(200, body)) as server, pytest.raises(problems.AnswerUnreadable) as failed:
         account(server.url).droplets()
     assert "DIGITALOCEAN_API_URL" in str(failed.value.hint)
+
+
+def test_a_list_that_never_ends_is_an_error() -> None:
+    droplet = {"id": 1, "name": "a", "region": {"slug": "fra1"}, "created_at": "2026-01-01T00:00:00Z"}
+    page = {"droplets": [droplet], "links": {"pages": {"next": "https://api.digitalocean.com/v2/droplets?page=2"}}}
+    with scripted(Told(200, page)) as server, pytest.raises(problems.AnswerUnreadable, match="does not end"):
+        account(server.url).droplets()
+    assert len(server.asked) == 2
 
 
 def test_json_that_is_called_something_else_is_an_error() -> None:

@@ -7,7 +7,7 @@ import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import yaml
 
@@ -26,7 +26,8 @@ KINDS = {
 
 
 class Api(ThreadingHTTPServer):
-    """``objects`` holds what is stored, by path; ``writes`` the paths written to, in order."""
+    """``objects`` holds what is stored, by path; ``writes`` the paths written to, in order; ``managers`` in whose
+    name."""
 
     daemon_threads = True
 
@@ -34,6 +35,7 @@ class Api(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.objects: dict[str, Manifest] = {}
         self.writes: list[tuple[str, str]] = []
+        self.managers: dict[str, str] = {}
         self.kinds = {version: dict(kinds) for version, kinds in KINDS.items()}
         server = {"name": "a", "cluster": {"server": f"http://127.0.0.1:{self.server_address[1]}"}}
         context = {"name": "a", "context": {"cluster": "a", "user": "a"}}
@@ -100,6 +102,7 @@ class Handler(BaseHTTPRequestHandler):
             after.setdefault("data", {})[key] = base64.b64encode(value.encode()).decode()
         self.server.objects[path] = after
         self.server.writes.append((self.command, path))
+        self.server.managers[path] = parse_qs(urlsplit(self.path).query).get("fieldManager", [""])[0]
         self._answer(200, after)
 
     def _body(self) -> Manifest:

@@ -169,15 +169,6 @@ def test_refresh_asks_at_once(api: Api) -> None:
     assert api.find("Application", "ledger")["metadata"]["annotations"] == {"argocd.argoproj.io/refresh": "normal"}
 
 
-def test_release_names_every_object_and_no_field(api: Api) -> None:
-    resources = [{"version": "v1", "kind": "Secret", "namespace": "argocd", "name": "argocd-secret"}]
-    application(api, "argocd", resources=resources)
-    api.put("v1", "Secret", "argocd-secret", "argocd", type="Opaque", data={"key": "dmFsdWU="})
-    assert argocd.release(api.kube) == 1
-    assert api.writes == [("PATCH", "/api/v1/namespaces/argocd/secrets/argocd-secret")]
-    assert api.find("Secret", "argocd-secret")["data"] == {"key": "dmFsdWU="}
-
-
 def test_handing_over_fills_in_the_cluster(api: Api) -> None:
     argocd.hand_over(api.kube, ROOT, "local", url="http://elsewhere/repository.git", revision="main")
     source = api.find("Application", "root")["spec"]["source"]
@@ -216,6 +207,18 @@ def small_argocd(root: Path) -> None:
     one = {"apiVersion": API, "kind": "ApplicationSet", "metadata": {"name": "platform"}}
     (own.parent / "sets.yaml").write_text(yaml.safe_dump({**one, "spec": {"generators": generators}}))
     (own.parent / "kustomization.yaml").write_text("resources: [sets.yaml]\n")
+
+
+def test_what_is_installed_is_as_argo_cd_would_apply_it(api: Api, kustomize: Path, tmp_path: Path) -> None:
+    small_argocd(tmp_path)
+    argocd.install(api.kube, tmp_path, "small", kustomize=kustomize)
+    marks = {
+        kind: api.find(kind, name)["metadata"]["annotations"]["argocd.argoproj.io/tracking-id"]
+        for kind, name in (("Namespace", "argocd"), ("Secret", "argocd-secret"))
+    }
+    assert marks == {"Namespace": "argocd:/Namespace:argocd/argocd", "Secret": "argocd:/Secret:argocd/argocd-secret"}
+    assert api.managers["/api/v1/namespaces/argocd"] == "argocd-controller"
+    assert api.managers["/api/v1/namespaces/argocd/secrets/in-cluster"] == "dogitops"
 
 
 def test_installing_again_keeps_keys_and_the_pause(api: Api, kustomize: Path, tmp_path: Path) -> None:

@@ -1,0 +1,137 @@
+"""What becomes of an apply and a destroy by the real provider with a fault: the last column of docs/faults.md."""
+
+from __future__ import annotations
+
+import re
+import signal
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from automation import wait
+from automation.digitalocean import inventory
+from automation.digitalocean.client import DigitalOcean
+from automation.digitalocean.transport import Patience
+from automation.jobs.reap import Reaper, reap
+from automation.secret import Secret
+from automation.simulators.digitalocean import DigitalOceanSimulator
+from tests import faults
+from tests.e2e.digitalocean.provider import APPLY, Root, root_of
+from tests.unit.simulators.digitalocean.ocean import standing
+
+pytestmark = pytest.mark.e2e
+
+DROPLET = """
+resource "digitalocean_droplet" "web" {
+  name   = "dogitops-web"
+  region = "fra1"
+  size   = "s-1vcpu-1gb"
+  image  = "ubuntu-24-04-x64"
+  tags   = ["dogitops"]
+}
+
+resource "digitalocean_volume" "data" {
+  name       = "dogitops-data"
+  region     = "fra1"
+  size       = 10
+  tags       = ["dogitops"]
+  depends_on = [digitalocean_droplet.web]
+}
+"""
+ATTACHED = """
+resource "digitalocean_volume_attachment" "data" {
+  droplet_id = digitalocean_droplet.web.id
+  volume_id  = digitalocean_volume.data.id
+}
+"""
+CLUSTER = """
+resource "digitalocean_kubernetes_cluster" "main" {
+  name    = "dogitops-main"
+  region  = "fra1"
+  version = "1.34.5-do.3"
+  ha      = false
+  tags    = ["dogitops"]
+
+  node_pool {
+    name       = "default"
+    size       = "s-2vcpu-4gb"
+    node_count = 1
+  }
+}
+"""
+BALANCER = """
+resource "digitalocean_loadbalancer" "front" {
+  name   = "dogitops-front"
+  region = "fra1"
+
+  forwarding_rule {
+    entry_port      = 80
+    entry_protocol  = "http"
+    target_port     = 80
+    target_protocol = "http"
+  }
+}
+"""
+NEVER_ACTIVE = "load balancer never becomes active"
+
+
+def text_of(row: str) -> str:
+    if row.startswith("cluster"):
+        return CLUSTER
+    if row == NEVER_ACTIVE:
+        return BALANCER
+    return DROPLET + ATTACHED if row.startswith("volume") else DROPLET
+
+
+def error_in(output: str) -> str:
+    """Return the first error that tofu tells."""
+    found = re.search(r"Error: (.+)", output)
+    assert found is not None, output
+    return faults.told(found[1])
+
+
+def lived(root: Root, cloud: DigitalOceanSimulator, row: str) -> str:
+    """Apply and destroy, with the fault; without it, what failed is done again. Return what happened."""
+    said = []
+    for words in (APPLY, (*APPLY, "-destroy")):
+        code, output = root.tried(*words)
+        if not code:
+            continue
+        cloud.faults.clear()
+        said.append(f"{'the destroy ' if '-destroy' in words else ''}fails: {error_in(output)}")
+        code, output = root.tried(*words)
+        said.append(f"The next run {'fails, too: ' + error_in(output) if code else 'succeeds.'}")
+    assert cloud.faults.met, f"{row}: the fault never happened"
+    return " ".join(said) or "goes on"
+
+
+def interrupted(root: Root, cloud: DigitalOceanSimulator) -> str:
+    """Apply, and interrupt it once it waits; then destroy."""
+    with root.start(*APPLY) as child:
+        wait.until(lambda: standing(cloud).get("load_balancers"), "the load balancer", timeout=60, interval=0.2)
+        child.send_signal(signal.SIGINT)
+        output, _ = child.communicate(timeout=120)
+    assert child.returncode == 1, output
+    cloud.faults.clear()
+    root.apply("-destroy")
+    return f"waits for it; interrupted, it fails: {error_in(output)} The destroy removes it."
+
+
+@pytest.mark.parametrize("row", faults.ROWS)
+def test_the_table_of_faults_is_what_happens(
+    cloud: DigitalOceanSimulator, configuration: dict[str, str], tmp_path: Path, row: str
+) -> None:
+    root = root_of(cloud, configuration, tmp_path / "root", text_of(row))
+    if row.startswith("volume"):
+        root.apply()
+    faults.ROWS[row](cloud)
+    outcome = interrupted(root, cloud) if row == NEVER_ACTIVE else lived(root, cloud, row)
+    cloud.faults.clear()
+    account = DigitalOcean(Secret(cloud.token()), cloud.url, Patience(poll=0.2))
+    left = [item for item in inventory.look(account) if item.kind != "tag"]
+    if left:
+        outcome += f" Left: {', '.join(sorted(item.kind for item in left))}."
+    reap(Reaper(account, everything=True, now=datetime.now(UTC)), confirm=lambda _: True)
+    assert standing(cloud) == {}, "orphaned"
+    faults.compare(row, faults.PROVIDER, outcome)
