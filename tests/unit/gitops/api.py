@@ -26,8 +26,7 @@ KINDS = {
 
 
 class Api(ThreadingHTTPServer):
-    """``objects`` holds what is stored, by path; ``writes`` the paths written to, in order; ``managers`` in whose
-    name."""
+    """``objects`` is what is stored, by path; ``writes`` the paths written to, in order; ``managers`` for whom."""
 
     daemon_threads = True
 
