@@ -13,7 +13,8 @@ from automation import report
 from automation.errors import ConfigurationError, VerificationFailed
 from automation.github import runs
 from automation.github.client import GitHub, WorkflowRun
-from automation.jobs.site import SECRETS_KEY, Site
+from automation.jobs import lasting
+from automation.jobs.site import Site
 from automation.recovery import evidence, evidence_report
 
 WORKFLOW = ".github/workflows/drill.yml"
@@ -41,7 +42,7 @@ def signing_key(site: Site) -> evidence.SigningKey:
     if expected is not None and own.public != expected:
         raise ConfigurationError(
             f"What is signed here would not be believed: drill.public_key of {site.name} is that of another key.",
-            hint=f"Give {SECRETS_KEY} the value that belongs to it, or write {own.public} into environment.yaml.",
+            hint=f"Give {lasting.VARIABLE} the value that belongs to it, or write {own.public} into environment.yaml.",
         )
     return own
 
@@ -165,7 +166,7 @@ def _is_of(site: Site, found: evidence.Evidence, where: str) -> None:
 
 
 def _own_key(site: Site) -> evidence.SigningKey:
-    if site.derives:
+    if lasting.are_derived(site.environment):
         return evidence.SigningKey.from_secret(site.lasting("evidence"))
     return evidence.SigningKey.kept_in(site.kept / "secrets" / "evidence.pem")
 

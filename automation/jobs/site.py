@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automation import daemon, environment, objectstore, report
 from automation.clusters.base import ClusterProvider, ClusterSpec, write_private
-from automation.clusters.existing import ExistingProvider
-from automation.clusters.k3d import K3dProvider
-from automation.clusters.kind import KindProvider
 from automation.environment import Guards
-from automation.errors import ConfigurationError, did_you_mean
+from automation.errors import ConfigurationError
 from automation.gitops import repository
 from automation.gitops.endpoints import REPOSITORY_URL
 from automation.gitops.secrets import SecretSpec, repository_credentials
+from automation.jobs import lasting, providers
 from automation.kube import Kube
 from automation.opentofu.diff import printed
 from automation.opentofu.envelope.key import Key
@@ -32,12 +29,8 @@ from automation.workspace import Workspace
 if TYPE_CHECKING:
     from automation.opentofu.envelope.store import Envelopes
 
-PROVIDERS = ("auto", "kind", "k3d", "existing", "doks")
 ENVELOPE_KEY = "DOGITOPS_ENVELOPE_KEY"
-SECRETS_KEY = "DOGITOPS_SECRETS_KEY"
 SPACES_ENDPOINT = "SPACES_ENDPOINT_URL"
-_SHORTEST_SECRETS_KEY = 32  # characters
-_K3S_IMAGE = "docker.io/rancher/k3s:v1.34.4-k3s1"
 _MIRROR = "registry"
 
 
@@ -49,11 +42,7 @@ class Site:
         self.environment = environment.load(self.workspace, name)
         self.kept = self.workspace.of(name)
         self._asked_provider = provider or os.environ.get("DOGITOPS_PROVIDER")
-        if self._asked_provider and self._asked_provider not in PROVIDERS:
-            raise ConfigurationError(
-                f"There is no provider {self._asked_provider!r}.{did_you_mean(self._asked_provider, PROVIDERS)}",
-                hint=f"Providers: {', '.join(PROVIDERS)}.",
-            )
+        providers.check(self._asked_provider)
 
     @property
     def name(self) -> str:
@@ -134,44 +123,12 @@ class Site:
         """The cluster provider's name: as asked for, else the one that made the cluster, else as configured."""
         record = self.kept / "provider"
         made_by = record.read_text().strip() if record.exists() else None
-        asked = self._asked_provider if self._asked_provider not in {None, "auto"} else None
-        if asked and made_by and asked != made_by:
-            raise ConfigurationError(
-                f"The cluster {self.cluster} was made by {made_by}, not by {asked}.",
-                hint=f"Leave --provider out, or destroy the environment first ('dogitops destroy {self.name}').",
-            )
-        kind = asked or made_by or self.environment.cluster.provider
-        if kind == "auto":
-            return "k3d" if images.upstream_reachable() else "kind"
-        return kind
+        return providers.kind_of(self.environment, self._asked_provider, made_by)
 
     @cached_property
     def provider(self) -> ClusterProvider:
         """The cluster provider."""
-        if self.provider_kind == "existing":
-            return ExistingProvider(Path(self.environment.cluster.kubeconfig or "").expanduser())
-        if self.provider_kind == "doks":
-            return self._doks()
-        engine.ensure_docker()
-        if self.provider_kind == "k3d":
-            return K3dProvider(install.path("k3d"), _K3S_IMAGE)
-        image = images.node_image()
-        return KindProvider(install.path("kind"), image, engine.image_label(image, "dogitops.cni"))
-
-    def _doks(self) -> ClusterProvider:
-        told = self.environment.cluster
-        if told.region is None or told.size is None:
-            raise ConfigurationError(
-                f"The environment {self.name} does not say where at DigitalOcean its cluster is, nor how large.",
-                hint=f"Only an environment whose environment.yaml has 'provider: doks' can be made there; "
-                f"that of {self.name} has {told.provider!r}.",
-            )
-        from automation.digitalocean.client import DigitalOcean  # noqa: PLC0415 - slow to import
-        from automation.digitalocean.doks import DoksProvider  # noqa: PLC0415
-
-        until = datetime.now(UTC) + timedelta(hours=told.time_to_live) if told.time_to_live else None
-        cloud = DigitalOcean.from_environment()
-        return DoksProvider(cloud, told.region, told.size, told.version, environment=self.name, until=until)
+        return providers.provider(self.environment, self.provider_kind)
 
     @property
     def root(self) -> Path:
@@ -306,29 +263,13 @@ class Site:
         self.__dict__.pop("kube", None)
         return there
 
-    @property
-    def derives(self) -> bool:
-        """Whether lasting secrets are derived from DOGITOPS_SECRETS_KEY rather than kept on this machine."""
-        return self.environment.remote and (bool(os.environ.get(SECRETS_KEY, "").strip()) or report.in_actions())
-
     def lasting(self, name: str, length: int = 32) -> Secret:
         """Return a secret that outlives the cluster, such as the password of its backups.
 
         Of an environment that several machines work on it is derived from the variable DOGITOPS_SECRETS_KEY, so that
-        all have the same; else it is made once and kept on this machine. Raises ConfigurationError under Actions
-        without the variable, where what is kept ends with the job, and for one that is too short.
+        all have the same; else it is made once and kept on this machine. Raises ConfigurationError.
         """
-        if not self.derives:
-            return Secret.kept_in(self.kept / "secrets" / name, length)
-        key = os.environ.get(SECRETS_KEY, "").strip()
-        if len(key) < _SHORTEST_SECRETS_KEY:
-            what = f"has fewer than {_SHORTEST_SECRETS_KEY} characters" if key else "is not set"
-            raise ConfigurationError(
-                f"The variable {SECRETS_KEY} {what}; what the next job must have again is derived from it.",
-                hint="Make one with 'openssl rand -hex 32', keep it as a secret of the job's environment, and keep a "
-                "copy: backups can't be read without it.",
-            )
-        return Secret(key).derived(f"dogitops {self.name} {name}", length)
+        return lasting.secret(self.environment, self.kept / "secrets", name, length)
 
     def secrets(self) -> list[SecretSpec]:
         """Return the Secrets to seed, with values from their declared sources.
