@@ -268,6 +268,7 @@ def test_backups_go_where_the_environment_says(
     manifests = [one for entry in contents(kustomize, ROOT, cluster) for one in rendered[entry.path]]
     [location] = [one["spec"] for one in manifests if one["kind"] == "BackupStorageLocation"]
     assert location["config"]["s3Url"] == (told.objectstore.endpoint or OBJECTSTORE_URL)
+    assert location["config"]["region"] == told.objectstore.region
     assert location["config"]["checksumAlgorithm"] == ""
     assert location["config"]["s3ForcePathStyle"] == "true"
     assert location["objectStorage"] == {"bucket": told.backup.bucket, "prefix": told.backup.prefix}
