@@ -28,6 +28,7 @@ if importlib.util.find_spec("pydantic") is None:  # not the environment of this 
 
 import yaml  # noqa: E402 - see above
 from bare import Bare  # noqa: E402
+from cloud import applying, reaping  # noqa: E402
 from measure import RESULTS, Figure, Pair, Ran, Result, phases, run, timed  # noqa: E402
 from planning import planning  # noqa: E402
 from plans import plans  # noqa: E402
@@ -216,6 +217,8 @@ BENCHMARKS = {
     "planning": (planning, 7),
     "cli": (cli, 15),
     "simulator": (simulator, 5),
+    "reaping": (reaping, 1),
+    "applying": (applying, 3),
 }
 
 
@@ -226,7 +229,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--repeat",
         type=int,
-        help="rounds (cluster 3, bootstrap 1, plans 5, planning 7, cli 15, simulator 5; a drill runs once)",
+        help="rounds (cluster 3, bootstrap 1, plans 5, planning 7, cli 15, simulator 5, applying 3; the others once)",
     )
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the JSON (benchmarks/results)")
     options = parser.parse_args(argv)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,13 @@ from automation import report
 from automation.errors import ConfigurationError
 
 app = typer.Typer(help="Stand-ins that speak the real APIs to real clients.", no_args_is_help=True)
+
+
+class Clusters(StrEnum):
+    """What stands behind the Kubernetes clusters of the simulated DigitalOcean."""
+
+    NONE = "none"
+    KIND = "kind"
 
 
 @app.command()
@@ -68,20 +76,48 @@ def digitalocean(
     ] = 0,
     droplets: Annotated[int, typer.Option(min=0, help="How many droplets the account may have.")] = 25,
     volumes: Annotated[int, typer.Option(min=0, help="How many volumes the account may have.")] = 100,
+    clusters: Annotated[
+        Clusters, typer.Option(help="What stands behind a Kubernetes cluster: nothing, or a real one made by kind.")
+    ] = Clusters.NONE,
+    nodes: Annotated[int, typer.Option(min=1, max=20, help="How many nodes of a real cluster are real.")] = 3,
+    mirror: Annotated[str, typer.Option(metavar="URL", help="Where nodes of real clusters pull images from.")] = "",
+    spaces: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Serve Spaces, too, and keep the buckets in this folder.")
+    ] = None,
 ) -> None:
     """Serve a DigitalOcean API that keeps state until Ctrl-C; print its URL and a token, a line each.
 
     It listens on this machine alone. OpenTofu's provider takes them as DIGITALOCEAN_API_URL and DIGITALOCEAN_TOKEN.
+    With --spaces the third line is the endpoint of Spaces. Real clusters end with the simulator.
     """
+    if clusters is Clusters.KIND and state is not None:
+        raise ConfigurationError(
+            "--clusters kind and --state can't be given together: real clusters end with the simulator.",
+            hint="Leave one of them out.",
+        )
     from automation.simulators.digitalocean import Delays, DigitalOceanSimulator, Limits  # noqa: PLC0415
 
     limits = Limits(droplets=droplets, volumes=volumes)
     cloud = DigitalOceanSimulator(delays=Delays.scaled(pace), limits=limits, seed=seed, port=port, state=state)
     if faults:
         cloud.faults.schedule(seed, faults)
-    with contextlib.suppress(KeyboardInterrupt), cloud:  # how a server ends
+    with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as running:  # how a server ends
+        if clusters is Clusters.KIND:
+            from automation.jobs.simulated_clusters import kind_maker  # noqa: PLC0415
+            from automation.simulators.digitalocean import makers  # noqa: PLC0415
+
+            maker = kind_maker(nodes, mirror)
+            running.enter_context(cloud)
+            running.enter_context(makers.using(cloud, maker))
+        else:
+            running.enter_context(cloud)
         report.result(cloud.url)
         report.result(cloud.full_token())
+        if spaces is not None:
+            from automation.simulators.digitalocean.spaces import serving  # noqa: PLC0415
+            from automation.toolchain import install  # noqa: PLC0415
+
+            report.result(running.enter_context(serving(cloud, install.path("versitygw"), spaces)).url)
         threading.Event().wait()
     report.say("The DigitalOcean simulator has ended.")
 

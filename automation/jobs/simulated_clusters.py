@@ -7,13 +7,15 @@ control plane, is a node of its own here, which takes no pods of workloads.
 
 from __future__ import annotations
 
+import fcntl
 import json
+import re
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import IO, Any
 
 from automation import report, wait
 from automation.clusters.base import ClusterSpec
@@ -24,11 +26,13 @@ from automation.process import run
 from automation.secret import Secret
 from automation.simulators.digitalocean.makers import NodeSpec
 from automation.toolchain import engine, images, install
+from automation.workspace import cache_folder
 
 MOST_NODES = 3  # about 0.5 GiB of memory each
 _ADMIN = "/etc/kubernetes/admin.conf"
 _JOIN = "/kind/dogitops-join.yaml"
 _SET_BY_US = "dogitops/labels"  # an annotation: which labels of a node come from its pool
+_HOSTS = "/etc/containerd/certs.d"  # where kind has containerd look for mirrors
 _SYSTEM_TAINTS = "node.kubernetes.io/"
 _CONTROL_PLANE_TAINT = "node-role.kubernetes.io/control-plane:NoSchedule"
 # As kind v0.33 starts a node's container (pkg/cluster/internal/providers/docker/provision.go).
@@ -56,11 +60,40 @@ _NODE = [
 ]
 
 
-def kind_maker(most: int = MOST_NODES) -> KindMaker:
-    """Return a maker with the node image of this machine. Raises ConfigurationError where docker does not run."""
+def kind_maker(most: int = MOST_NODES, mirror: str = "") -> KindMaker:
+    """Return a maker with the node image of this machine; its nodes pull images from ``mirror`` where one is given.
+
+    What an earlier one left because it was killed is removed. Raises ConfigurationError where docker does not run.
+    """
     engine.ensure_docker()
     image = images.node_image()
-    return KindMaker(KindProvider(install.path("kind"), image, engine.image_label(image, "dogitops.cni")), most)
+    provider = KindProvider(install.path("kind"), image, engine.image_label(image, "dogitops.cni"))
+    runs = cache_folder() / "simulated-clusters"
+    runs.mkdir(parents=True, exist_ok=True)
+    for lock in sorted(runs.glob("*.lock")):
+        _clear(provider, lock)
+    hosts = tuple(sorted(images.containerd_hosts(mirror).items())) if mirror else ()
+    run_id = secrets.token_hex(2)
+    held = (runs / f"{run_id}.lock").open("w")
+    fcntl.flock(held, fcntl.LOCK_EX)  # for as long as this process lives
+    return KindMaker(provider, most, run_id, hosts, held)
+
+
+def _clear(provider: KindProvider, lock: Path) -> None:
+    """Remove the clusters of a run that has ended, unless it lives."""
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        label = "io.x-k8s.kind.cluster"
+        told = run(["docker", "ps", "-a", "--filter", f"label={label}", "--format", f'{{{{.Label "{label}"}}}}']).stdout
+        told += run(["docker", "network", "ls", "--format", "{{.Name}}"]).stdout
+        ours = re.compile(rf"{OWNED_PREFIX}doks-[0-9a-f]{{8}}-{re.escape(lock.stem)}")
+        for name in sorted(set(filter(ours.fullmatch, told.split()))):
+            report.note(f"removing the cluster {name} of a simulator that was killed")
+            provider.delete(name)
+        lock.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -74,6 +107,8 @@ class KindMaker:
     provider: KindProvider
     most: int = MOST_NODES
     run_id: str = field(default_factory=lambda: secrets.token_hex(2))
+    hosts: tuple[tuple[str, str], ...] = ()  # files below containerd's certs.d, with their text
+    held: IO[str] | None = None  # a lock that tells others that we live
 
     def create(self, name: str, nodes: Sequence[NodeSpec]) -> None:
         """Make a cluster with these nodes; return when they are Ready."""
@@ -81,6 +116,7 @@ class KindMaker:
         with TemporaryDirectory() as folder:
             self.provider.create(ClusterSpec(cluster), Path(folder) / "kubeconfig")
         control_plane = self._control_plane(cluster)
+        self._mirrored(control_plane)
         # kind lets pods onto a control plane that is alone.
         self._kubectl(cluster, "taint", "node", control_plane, _CONTROL_PLANE_TAINT, "--overwrite")
         self.resize(name, nodes)
@@ -138,6 +174,7 @@ class KindMaker:
             timeout=self.provider.patience,
             interval=0.3,
         )
+        self._mirrored(node)
         configuration = {
             "apiVersion": "kubeadm.k8s.io/v1beta4",
             "kind": "JoinConfiguration",
@@ -156,6 +193,13 @@ class KindMaker:
         }
         run(["docker", "exec", "-i", node, "cp", "/dev/stdin", _JOIN], stdin=json.dumps(configuration))
         self._exec(node, "kubeadm", "join", "--config", _JOIN, "--skip-phases=preflight")
+
+    def _mirrored(self, node: str) -> None:
+        """Have a node pull from the mirror; containerd reads these files at each pull."""
+        for file, text in self.hosts:
+            path = f"{_HOSTS}/{file}"
+            run(["docker", "exec", node, "mkdir", "-p", path.rpartition("/")[0]])
+            run(["docker", "exec", "-i", node, "cp", "/dev/stdin", path], stdin=text)
 
     def _remove(self, cluster: str, node: str) -> None:
         report.doing(f"taking {node} from {cluster}")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _NO_BODY = frozenset({204, 304})
 _CUT = frozenset({"cut", "cut-after"})
+_LARGEST = 8_000_000  # bytes of a request; what the real limit is, is not told
 
 
 class App:
@@ -89,6 +90,8 @@ class App:
             raise ApiError(501, "not_implemented", f"The simulator does not know {call.method} {call.path}.")
         call.words = found[1]
         gate.admit(found[0], call.token)
+        if call.too_large:
+            raise ApiError(413, "payload_too_large", "The request is too large.")
         return found[0].handler(cloud, call)
 
     def _dump(self, answer: Answer) -> bytes:
@@ -111,10 +114,12 @@ class App:
 
 
 async def _read(scope: Scope, receive: Receive) -> Call:
-    parts = []
+    content, size = bytearray(), 0
     while True:
         message = await receive()
-        parts.append(message.get("body", b""))
+        size += len(message.get("body", b""))
+        if size <= _LARGEST:
+            content += message.get("body", b"")
         if not message.get("more_body"):
             break
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
@@ -122,7 +127,7 @@ async def _read(scope: Scope, receive: Receive) -> Call:
     query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
     base = f"{scope['scheme']}://{headers.get('host', '')}"
     client = (scope.get("client") or ("127.0.0.1",))[0]
-    return Call(scope["method"], path, query, headers, b"".join(parts), base, client)
+    return Call(scope["method"], path, query, headers, bytes(content), base, client, too_large=size > _LARGEST)
 
 
 def _broken(fault: Fault, request_id: str) -> Answer:

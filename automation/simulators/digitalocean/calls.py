@@ -127,6 +127,7 @@ class Call:
     address: str = "127.0.0.1"  # where it came from
     token: Token | None = None
     words: dict[str, str] = field(default_factory=dict)  # what the route's {names} stand for
+    too_large: bool = False  # then the content is its beginning
 
     def number(self, name: str) -> int:
         """Return the word ``name`` of the path as a number; raises the 404, for what is none does not exist."""

@@ -114,6 +114,8 @@ class Works:
 
     def close(self) -> None:
         """Remove what is left, and end the thread."""
+        if self.made:
+            report.note(f"Removing the clusters behind the simulated ones: {', '.join(sorted(self.made))}")
         for name in sorted(self.made):
             self.delete(name)
         self.worker.shutdown(wait=True)

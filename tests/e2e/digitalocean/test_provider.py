@@ -12,7 +12,8 @@ from tests.unit.simulators.digitalocean.ocean import standing
 
 pytestmark = pytest.mark.e2e
 CONFIGURATIONS = Path(__file__).parent
-# Addresses that are taken out of the state and imported again, and what by: the resource's values in braces.
+# Addresses that are taken out of the state and imported again, and what by: the resource's values in braces. Those that
+# are not here, the provider can't import.
 IMPORTED = {
     "databases": {
         "digitalocean_database_cluster.main": "{id}",
@@ -39,7 +40,6 @@ IMPORTED = {
         "digitalocean_domain.example": "{name}",
         "digitalocean_record.www": "example.com,{id}",
         "digitalocean_container_registry.images": "{name}",
-        "digitalocean_spaces_key.backups": "{id}",
     },
     "kubernetes": {
         "digitalocean_kubernetes_cluster.main": "{id}",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,6 +13,7 @@ from types import FrameType
 
 import pytest
 
+from automation import wait
 from automation.digitalocean import inventory
 from automation.digitalocean.buckets import Buckets
 from automation.digitalocean.client import DigitalOcean
@@ -120,6 +124,32 @@ def test_it_may_be_killed_at_any_point_and_goes_on(
     assert not [item for item in inventory.look(cloud) if item.expired(NOW)]
     assert not stays - there(sky)
     assert cloud.projects() == [one for one in cloud.projects() if not one.name.startswith("dogitops-deleted")]
+
+
+def test_the_command_may_be_killed_again_and_again_and_gets_there() -> None:
+    limits = Limits(droplets=1000, volumes=1000, reserved_ips=50, hour=None, minute=None)
+    with DigitalOceanSimulator(limits=limits) as sky:
+        cloud = account(sky.url, token=sky.token())
+        everything(cloud, 1, ours=False)
+        stays = there(sky)
+        everything(cloud, 2, ours=True)
+        environment = os.environ | {"DIGITALOCEAN_API_URL": sky.url, "DIGITALOCEAN_TOKEN": sky.full_token()}
+        argv = [sys.executable, "-m", "automation", "reap", "--all", "--yes"]
+        for _ in range(2):
+            before = deletions(sky)
+            with subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
+                wait.until(lambda: deletions(sky) > before + 1, "two deletions", timeout=30, interval=0.002)  # noqa: B023
+                child.kill()
+        assert inventory.look(cloud) != []
+        done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "A second look finds nothing" in done.stderr
+        assert inventory.look(cloud) == []
+        assert not stays - there(sky)
+
+
+def deletions(sky: DigitalOceanSimulator) -> int:
+    return sum(asked.method == "DELETE" for asked in list(sky.requests))
 
 
 @pytest.mark.parametrize("kind", ["5xx-before", "5xx-after", "cut", "cut-after", "truncated", "429"])

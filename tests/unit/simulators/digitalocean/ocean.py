@@ -44,3 +44,19 @@ def ask(
     connection.close()
     headers = {name.lower(): value for name, value in answer.getheaders()}
     return answer.status, headers, json.loads(content) if content else None
+
+
+def standing(cloud: DigitalOceanSimulator) -> dict[str, list[str]]:
+    """Return what somebody made and nobody deleted, by kind; not what is always there, or only tells of the past."""
+    with cloud.lock:
+        cloud.settle()
+        found = {
+            kind: sorted(str(getattr(it, "name", it.id)) for it in every.values() if not _always(it))
+            for kind, every in cloud.state.resources.items()
+            if kind not in {"actions", "tags"}
+        }
+    return {kind: names for kind, names in found.items() if names}
+
+
+def _always(resource: Any) -> bool:
+    return any(getattr(resource, word, False) for word in ("default", "is_default", "deleted"))

@@ -15,6 +15,9 @@ from typing import Any
 
 import pytest
 
+from automation.objectstore import ObjectStore
+from automation.secret import Secret
+
 
 @contextmanager
 def started(*words: str | Path) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
@@ -74,3 +77,30 @@ def test_a_file_that_is_no_state(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "is not a state of the DigitalOcean simulator" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_spaces_are_the_third_line_and_open_to_keys_of_the_account(tmp_path: Path) -> None:
+    with started("--spaces", tmp_path / "buckets") as (child, url, token):
+        assert child.stdout is not None
+        endpoint = child.stdout.readline().strip()
+        body = {"name": "all", "grants": [{"bucket": "", "permission": "fullaccess"}]}
+        key = ask(url, token, "/v2/spaces/keys", body)["key"]
+        store = ObjectStore(
+            endpoint.replace("localhost", "127.0.0.1"),
+            "us-east-1",
+            Secret(key["access_key"]),
+            Secret(key["secret_key"]),
+        )
+        store.ensure_bucket("dogitops-state")
+        assert store.buckets() == ["dogitops-state"]
+        child.send_signal(signal.SIGINT)
+        assert child.wait(timeout=20) == 0
+
+
+def test_real_clusters_and_a_state_are_refused_together(tmp_path: Path) -> None:
+    words = ["simulate", "digitalocean", "--clusters", "kind", "--state", str(tmp_path / "state.json")]
+    done = subprocess.run(
+        [sys.executable, "-m", "automation", *words], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2
+    assert "real clusters end with the simulator" in " ".join(done.stderr.split())

@@ -52,6 +52,13 @@ def test_a_body_that_is_no_object(cloud: DigitalOceanSimulator, body: bytes) -> 
     assert (status, answer["id"]) == (400, "bad_request")
 
 
+def test_a_huge_body_is_refused_and_the_next_request_is_answered(cloud: DigitalOceanSimulator) -> None:
+    body = b'{"name": "' + b"x" * 9_000_000 + b'"}'
+    status, _, answer = ask(cloud, "POST", "/v2/tags", body)
+    assert (status, answer["id"]) == (413, "payload_too_large")
+    assert ask(cloud, "GET", "/v2/tags")[2]["tags"] == []
+
+
 def test_lists_by_the_page(cloud: DigitalOceanSimulator, client: pydo.Client) -> None:
     for index in range(25):
         client.tags.create({"name": f"tag-{index}"})

@@ -53,6 +53,21 @@ def test_a_file_that_is_no_state(tmp_path: Path, content: str) -> None:
     assert file.read_text() == content
 
 
+def test_a_state_that_was_cut_off_is_refused_and_kept(
+    tmp_path: Path, cloud: DigitalOceanSimulator, client: pydo.Client
+) -> None:
+    client.droplets.create(DROPLET)
+    file = tmp_path / "state.json"
+    cloud.save(file)
+    whole = file.read_bytes()
+    for length in (1, len(whole) // 2, len(whole) - 1):
+        file.write_bytes(whole[:length])
+        with pytest.raises(ConfigurationError, match="is not a state of the DigitalOcean simulator") as refused:
+            DigitalOceanSimulator(state=file)
+        assert "remove this one" in str(refused.value.hint)
+        assert file.read_bytes() == whole[:length]
+
+
 def test_saving_and_loading_by_hand(tmp_path: Path, cloud: DigitalOceanSimulator, client: pydo.Client) -> None:
     client.tags.create({"name": "before"})
     cloud.save(tmp_path / "state.json")
