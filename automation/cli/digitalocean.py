@@ -40,7 +40,7 @@ def reap(
     if expired and everything:
         raise ConfigurationError("--expired and --all can't be given together.", hint="Choose one of them.")
     if yes + dry_run + check > 1:
-        raise ConfigurationError("--yes, --dry-run and --check exclude one another.", hint="Choose one of them.")
+        raise ConfigurationError("--yes, --dry-run and --check can't be given together.", hint="Choose one of them.")
     from automation.digitalocean.buckets import Buckets  # noqa: PLC0415
     from automation.digitalocean.client import DigitalOcean  # noqa: PLC0415
     from automation.jobs import reap as job  # noqa: PLC0415

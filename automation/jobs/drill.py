@@ -103,18 +103,18 @@ class _Run:
             self._phase("resume", "Waiting until all is as Git says", lambda: restore_job.resume(self.site))
         return self._conclude(run, covered or restored.get("volumes", []), found)
 
-    def _backed_up(self, run: dict[str, Any]) -> tuple[_Known, list[dict[str, Any]]]:
+    def _backed_up(self, run: dict[str, Any]) -> tuple[Expected, list[dict[str, Any]]]:
         """Write known data, list the objects, back up; return what is known, and the claims that are covered."""
         written = self._phase("write", "Writing known data", lambda: self._write(run["id"]))
         listed = self._phase("inventory", "Taking the inventory of all objects", self._inventory)
         known = backup_job.Known(written, listed)
         covered = self._phase("backup", "Backing up", lambda: self._back_up(run["backup"], known))
-        return _Known.of(known.ledger, known.inventory), covered
+        return Expected.of(known.ledger, known.inventory), covered
 
-    def _recorded(self) -> tuple[_Known, list[dict[str, Any]]]:
+    def _recorded(self) -> tuple[Expected, list[dict[str, Any]]]:
         """Read what was known when the backup was made, and the claims that it was proven to hold."""
         read = self._phase("record", "Reading what must come back", self._record)
-        return _Known.of(read["ledger"], read["inventory"], self.key), read["coverage"]
+        return Expected.of(read["ledger"], read["inventory"], self.key), read["coverage"]
 
     def _phase(self, name: str, title: str, work: Callable[[], T]) -> T:
         if self.journal.done(name):
@@ -180,7 +180,7 @@ class _Run:
         volumes = [{"pvc": name, "bytes": size} for name, size in zip(done.volumes, done.sizes, strict=True)]
         return {"items": done.items, "bytes": done.bytes, "warnings": done.warnings, "volumes": volumes}
 
-    def _plant(self, known: _Known) -> str:
+    def _plant(self, known: Expected) -> str:
         if self.plant_loss == "object":
             self.site.kube.delete("v1", "Service", "redis", "ledger", timeout=60)
             return "Service ledger/redis"
@@ -191,7 +191,7 @@ class _Run:
             )
         return ledger.plant_loss(self.site.kube, known.data, "file" if self.plant_loss == "file" else "entry")
 
-    def _verify(self, known: _Known, disaster: float) -> dict[str, Any]:
+    def _verify(self, known: Expected, disaster: float) -> dict[str, Any]:
         kube = self.site.kube
         data = ledger.verify(kube, known.data) if known.data else None
         log = writes.read_log(kube)
@@ -275,15 +275,15 @@ class _Run:
 
 
 @dataclass(frozen=True)
-class _Known:
-    """What must come back, and why some of it can't be known."""
+class Expected:
+    """What must come back, and why some of it is not known."""
 
     data: ledger.Ledger | None
     objects: inventory.Inventory | None
     unknown: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, data: str | None, objects: str | None, key: Secret | None = None) -> _Known:
+    def of(cls, data: str | None, objects: str | None, key: Secret | None = None) -> Expected:
         """Read the JSON of both; objects whose digests were made with another key than ``key`` are not known."""
         listed = inventory.Inventory.from_json(objects) if objects else None
         unknown = []

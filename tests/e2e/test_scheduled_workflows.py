@@ -100,34 +100,59 @@ def test_a_destroy_that_fails_half_way_is_followed_by_the_reaper(without_nodes: 
     assert account(made).clusters() == []
 
 
-def test_a_weekly_drill_leaves_evidence_that_the_daily_look_believes(docker: None, tmp_path: Path, tree: Path) -> None:
-    """The whole drill on this machine, then the look: passed with it, red with an old one and without any."""
-    with scheduled(tmp_path, tree) as made:
-        before = made.night("evidence.yml").outcome
-        assert (before.exit_code("age"), before.conclusion) == (5, "failure"), before.told
-        assert "has left evidence for local" in "\n".join(before.log)
-
-        ran = made.night("drill.yml")
-        assert ran.outcome.code == 0, ran.outcome.told
-        files = artifact(made, "evidence-local")
-        [name] = [one for one in files if one.endswith(".json")]
-        assert {Path(one).suffix for one in files} == {".json", ".md", ".txt"}
-        kept = tmp_path / name
-        kept.write_bytes(files[name])
-        told = evidence.read(kept, files["public-key.txt"].decode().strip())
-        assert (told.verdict, told.environment) == ("passed", "local")
-        assert containers(LOCAL) == [], "the cluster of the drill is destroyed"
-        assert any("Passed: recovery drill" in summary for summary in ran.outcome.summaries)
-
-        after = made.night("evidence.yml").outcome
-        assert after.code == 0, after.told
-        assert "its signature is right" in "\n".join(after.log)
-
-        leave_old(made, told, tmp_path / "old")
-        later = made.by_hand("evidence.yml", environment="local").outcome
-        assert later.exit_code("age") == 5, later.told
-        assert "is too old" in "\n".join(later.log)
+@pytest.fixture(scope="module")
+def week(docker: None, tmp_path_factory: pytest.TempPathFactory, tree: Path) -> Iterator[Scheduled]:
+    """Give what the tests of a week stand on, one after another: the drills of this machine."""
+    with scheduled(tmp_path_factory.mktemp("week"), tree) as made:
+        yield made
         assert leaks(made) == []
+    assert containers(LOCAL) == []
+
+
+def test_without_any_drill_the_daily_look_is_red(week: Scheduled) -> None:
+    outcome = week.night("evidence.yml").outcome
+    assert (outcome.exit_code("age"), outcome.conclusion) == (5, "failure"), outcome.told
+    assert "has left evidence for local" in "\n".join(outcome.log)
+
+
+def test_a_weekly_drill_leaves_evidence_that_the_daily_look_believes(week: Scheduled, tmp_path: Path) -> None:
+    ran = week.night("drill.yml")
+    assert ran.outcome.code == 0, ran.outcome.told
+    told = newest(week, tmp_path)
+    assert (told.verdict, told.environment) == ("passed", "local")
+    assert told.data is not None
+    assert told.data.entries == 50
+    assert containers(LOCAL) == [], "the cluster of the drill is destroyed"
+    assert any("Passed: recovery drill" in summary for summary in ran.outcome.summaries)
+    outcome = week.night("evidence.yml").outcome
+    assert outcome.code == 0, outcome.told
+    assert "its signature is right" in "\n".join(outcome.log)
+
+
+def test_a_drill_by_hand_of_that_backup_compares_with_its_record(week: Scheduled, tmp_path: Path) -> None:
+    before = newest(week, tmp_path)
+    ran = week.by_hand("drill.yml", environment="local", backup=before.backup, provider="auto")
+    assert ran.outcome.code == 0, ran.outcome.told
+    told = newest(week, tmp_path)
+    assert told.run != before.run
+    assert (told.backup, told.verdict, told.not_compared) == (before.backup, "passed", ())
+    assert told.data == before.data
+    assert told.objects is not None
+    assert told.objects.compared > 5
+    assert told.coverage == before.coverage
+    assert {"write", "inventory", "backup"}.isdisjoint(phase.name for phase in told.phases)
+    assert "The backup was an existing one" in "".join(told.limits)
+    assert told.rpo_seconds is not None
+    assert before.rpo_seconds is not None
+    assert told.rpo_seconds > before.rpo_seconds, "it is the age of the backup"
+    assert containers(LOCAL) == []
+
+
+def test_when_the_newest_drill_is_too_long_ago_the_daily_look_is_red(week: Scheduled, tmp_path: Path) -> None:
+    leave_old(week, newest(week, tmp_path), tmp_path / "old")
+    outcome = week.by_hand("evidence.yml", environment="local").outcome
+    assert outcome.exit_code("age") == 5, outcome.told
+    assert "is too old" in "\n".join(outcome.log)
 
 
 def test_a_drill_of_a_backup_that_is_not_there_makes_no_cluster(without_nodes: Scheduled) -> None:
@@ -153,6 +178,15 @@ def artifact(made: Scheduled, name: str) -> dict[str, bytes]:
         found = [one for one in made.hosted.hub.world.repository(NAME).artifacts if one.name == name]
     with zipfile.ZipFile(io.BytesIO(max(found, key=lambda one: one.id).content)) as archive:
         return {one: archive.read(one) for one in archive.namelist()}
+
+
+def newest(made: Scheduled, folder: Path) -> evidence.Evidence:
+    """Return the evidence in the newest artifact, verified by the key that lies beside it."""
+    files = artifact(made, "evidence-local")
+    [name] = [one for one in files if one.endswith(".json")]
+    assert {Path(one).suffix for one in files} == {".json", ".md", ".txt"}
+    (folder / name).write_bytes(files[name])
+    return evidence.read(folder / name, files["public-key.txt"].decode().strip())
 
 
 def leave_old(made: Scheduled, told: evidence.Evidence, folder: Path) -> None:

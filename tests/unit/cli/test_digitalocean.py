@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from automation.cli import digitalocean
-from automation.errors import ConfigurationError
+from automation.errors import ConfigurationError, VerificationFailed
 from automation.simulators.digitalocean import DigitalOceanSimulator, Limits
 from tests.unit.digitalocean.estate import DROPLET
 from tests.unit.digitalocean.scripted import account
@@ -47,10 +47,25 @@ def test_without_yes_it_only_shows(sky: DigitalOceanSimulator) -> None:
     assert cloud.droplets() == []
 
 
-@pytest.mark.parametrize("both", [("--expired", "--all"), ("--yes", "--dry-run")])
+@pytest.mark.parametrize("both", [("--expired", "--all"), ("--yes", "--dry-run"), ("--yes", "--check")])
 def test_what_contradicts_itself_is_refused(both: tuple[str, str]) -> None:
     with pytest.raises(ConfigurationError, match="together"):
         run(*both)
+
+
+def test_a_check_deletes_nothing_and_exits_with_5_where_something_is_left(sky: DigitalOceanSimulator) -> None:
+    cloud = account(sky.url, token=sky.token())
+    tags = ["dogitops", "dogitops:env:nightly", "dogitops:until:20990101t0000z"]
+    cloud._pydo.droplets.create({**DROPLET, "name": "dogitops-a", "tags": tags})
+    run("--expired", "--check")
+    run("--environment", "weekly", "--check")
+    with pytest.raises(VerificationFailed, match="1 of ours should be gone") as caught:
+        run("--environment", "nightly", "--check")
+    assert caught.value.exit_code == 5
+    assert len(cloud.droplets()) == 1
+    run("--environment", "nightly", "--yes")
+    run("--environment", "nightly", "--check")
+    assert cloud.droplets() == []
 
 
 def test_no_token_says_where_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:

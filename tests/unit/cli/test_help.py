@@ -17,7 +17,7 @@ COMMANDS = {
     *("plan", "apply", "destroy", "unlock"),
     *("render", "changed", "answer", "release", "drift", "locks"),
     *("bootstrap", "status", "up", "down"),
-    *("backup", "restore", "drill", "evidence"),
+    *("backup", "restore", "drill", "evidence", "reap"),
     *("cluster", "gitops", "images", "tools", "simulate"),
 }
 

@@ -11,12 +11,14 @@ import pytest
 
 from automation.errors import ConfigurationError, Interrupted, VerificationFailed
 from automation.jobs.bootstrap import advice, warn_of_uncommitted
-from automation.jobs.drill import drill
+from automation.jobs.drill import Expected, drill
 from automation.jobs.evidence import newest, signing_key
 from automation.jobs.site import Site
 from automation.jobs.status import status
 from automation.journal import Journal
 from automation.recovery import evidence, evidence_report
+from automation.recovery.inventory import Inventory, made_with
+from automation.secret import Secret
 from tests.unit.s3 import S3
 
 PASSED: dict[str, Any] = {
@@ -75,6 +77,21 @@ def test_a_drill_without_a_cluster_says_how_to_have_one(site: Site) -> None:
     with pytest.raises(ConfigurationError, match="has no cluster yet") as caught:
         drill(site)
     assert "dogitops apply there" in (caught.value.hint or "")
+
+
+def test_what_a_backup_has_no_record_of_is_said_to_be_not_compared() -> None:
+    nothing = Expected.of(None, None, Secret("canary-key"))
+    assert (nothing.data, nothing.objects) == (None, None)
+    assert [line.split(":")[0] for line in nothing.unknown] == ["Data", "Objects"]
+
+
+def test_objects_whose_secrets_were_digested_with_another_key_are_not_compared() -> None:
+    taken = Inventory("now", ("app",), "0123456789ab", {"v1/ConfigMap app/a": {}})
+    assert not made_with(taken, Secret("canary-key"))
+    other = Expected.of(None, taken.to_json(), Secret("canary-key"))
+    assert other.objects is None
+    assert "another key" in other.unknown[-1]
+    assert Expected.of(None, taken.to_json()).objects == taken, "our own, of a minute ago"
 
 
 def test_evidence_is_verified_before_it_is_believed(site: Site) -> None:
