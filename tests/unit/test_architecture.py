@@ -24,9 +24,6 @@ HEAVY = frozenset({"azure", "boto3", "botocore", "cryptography", "kubernetes", "
 LONGEST_MODULE = 400  # lines; rarely over 300
 
 
-pytestmark = pytest.mark.xdist_group("architecture")  # each module is read once
-
-
 @functools.cache
 def read(path: Path) -> ast.Module:
     return ast.parse(path.read_text())

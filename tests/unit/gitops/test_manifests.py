@@ -29,7 +29,6 @@ CLUSTER_SCOPED = {
     *("Namespace", "CustomResourceDefinition", "APIService", "StorageClass", "ClusterRole", "ClusterRoleBinding"),
     *("PersistentVolume", "PriorityClass", "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"),
 }
-pytestmark = pytest.mark.xdist_group("manifests")  # everything is rendered once
 
 
 @pytest.fixture(scope="module")
