@@ -26,7 +26,7 @@ def _ready(cloud: Cloud, call: Call) -> kubernetes.Cluster:
     return cluster
 
 
-@route("GET", "/v2/kubernetes/options")
+@route("GET", "/v2/kubernetes/options", "kubernetes:read")
 def _options(cloud: Cloud, call: Call) -> Answer:  # noqa: ARG001 - all handlers take the call
     return Answer(kubernetes.options(cloud))
 

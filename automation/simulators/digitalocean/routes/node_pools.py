@@ -55,14 +55,14 @@ def _change(cloud: Cloud, call: Call) -> Answer:
     return _answer(cluster, pool.id, 202)
 
 
-@route("DELETE", _ONE, "kubernetes:delete")
+@route("DELETE", _ONE, "kubernetes:update")
 def _delete(cloud: Cloud, call: Call) -> Answer:
     cluster, pool = _found(cloud, call)
     node_pools.remove(cloud, cluster, pool)
     return Answer(status=204)
 
 
-@route("DELETE", f"{_ONE}/nodes/{{node_id}}", "kubernetes:delete")
+@route("DELETE", f"{_ONE}/nodes/{{node_id}}", "kubernetes:update")
 def _delete_node(cloud: Cloud, call: Call) -> Answer:
     cluster, pool = _found(cloud, call)
     replaced = call.query.get("replace", "0") in {"1", "true"}
@@ -70,7 +70,7 @@ def _delete_node(cloud: Cloud, call: Call) -> Answer:
     return Answer(status=202)
 
 
-@route("POST", f"{_ONE}/recycle", "kubernetes:update")
+@route("POST", f"{_ONE}/recycle", "kubernetes:delete")
 def _recycle(cloud: Cloud, call: Call) -> Answer:
     for node_id in call.fields.texts("nodes"):
         cluster, pool = _found(cloud, call)

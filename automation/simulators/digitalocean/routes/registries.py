@@ -86,7 +86,7 @@ def _options(cloud: Cloud, call: Call) -> Answer:  # noqa: ARG001
     tiers = []
     for tier in registries.TIERS.values():
         fits = count <= tier.registries
-        reasons = {} if fits else {"eligibility_reasons": ["OverRegistryLimit"]}
+        reasons = {} if fits else {"eligibility_reasons": ["OverRepositoryLimit"]}
         tiers.append({**tier.json, "eligible": fits, **reasons})
     return Answer({"options": {"available_regions": list(registries.REGIONS), "subscription_tiers": tiers}})
 
