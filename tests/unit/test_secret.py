@@ -39,6 +39,23 @@ def test_kept_secrets_stay_the_same_and_are_private(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+@given(st.integers(1, 128), st.text(max_size=20))
+def test_a_derived_secret_is_the_same_for_the_same_purpose_and_of_the_length_asked_for(length: int, what: str) -> None:
+    key = Secret("the key of the canaries")
+    made = key.derived(what, length)
+    assert made == key.derived(what, length)
+    assert len(made.reveal()) == length
+    assert key.derived(what, 128).reveal().startswith(made.reveal())
+
+
+def test_derived_secrets_have_nothing_in_common() -> None:
+    key, other = Secret("the key of the canaries"), Secret("the key of the canaries.")
+    made = {one.reveal() for one in (key.derived("a", 128), key.derived("b", 128), other.derived("a", 128))}
+    assert len(made) == 3
+    halves = {half for one in made for half in (one[:43], one[43:86], one[86:])}
+    assert len(halves) == 9
+
+
 def test_equality_is_by_value() -> None:
     assert Secret("same-value") == Secret("same-value")
     assert Secret("same-value") != Secret("other-value")
