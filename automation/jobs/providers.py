@@ -14,7 +14,7 @@ from automation.errors import ConfigurationError, did_you_mean
 from automation.toolchain import engine, images, install
 
 PROVIDERS = ("auto", "kind", "k3d", "existing", "doks")
-_K3S_IMAGE = "docker.io/rancher/k3s:v1.34.4-k3s1"
+K3S_IMAGE = "docker.io/rancher/k3s:v1.34.4-k3s1"
 
 
 def check(asked: str | None) -> None:
@@ -51,7 +51,7 @@ def provider(environment: Environment, kind: str) -> ClusterProvider:
         return _doks(environment)
     engine.ensure_docker()
     if kind == "k3d":
-        return K3dProvider(install.path("k3d"), _K3S_IMAGE)
+        return K3dProvider(install.path("k3d"), K3S_IMAGE)
     image = images.node_image()
     return KindProvider(install.path("kind"), image, engine.image_label(image, "dogitops.cni"))
 

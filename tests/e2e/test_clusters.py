@@ -15,7 +15,7 @@ from automation.clusters.base import ClusterSpec
 from automation.clusters.existing import ExistingProvider
 from automation.clusters.k3d import K3dProvider
 from automation.errors import ConfigurationError, Refused
-from automation.jobs.site import _K3S_IMAGE
+from automation.jobs.providers import K3S_IMAGE
 from automation.kube import Kube, pod_is_ready
 from automation.toolchain import install
 from tests.e2e.nodes import BUSYBOX, CONTROL_PLANE, NAME, WORKER, Nodes, docker, inspected
@@ -132,7 +132,7 @@ def test_an_existing_cluster_is_used_and_never_deleted(nodes: Nodes, tmp_path: P
     reason="k3d's node image docker.io/rancher/k3s can't be pulled from here, and K3s can't be built",
 )
 def test_k3d_makes_the_same_cluster(docker: None, tmp_path: Path) -> None:
-    provider = K3dProvider(install.path("k3d"), _K3S_IMAGE)
+    provider = K3dProvider(install.path("k3d"), K3S_IMAGE)
     spec = ClusterSpec("dogitops-e2e-k3d", 1, 1)
     provider.delete(spec.name)
     try:

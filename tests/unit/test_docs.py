@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import pytest
 import typer
@@ -168,7 +168,7 @@ def test_the_exit_codes_are_those_of_the_errors() -> None:
     assert {int(code) for code in re.findall(r"\b\d+\b", line[1])} == codes
 
 
-def _is_error(kind: type) -> bool:
+def _is_error(kind: type) -> TypeGuard[type[errors.DogitopsError]]:
     return issubclass(kind, errors.DogitopsError)
 
 

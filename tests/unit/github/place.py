@@ -102,7 +102,7 @@ class Place:
                 do()
             return answer
 
-        requester.requestJsonAndCheck = sent  # type: ignore[method-assign]
+        requester.requestJsonAndCheck = sent  # type: ignore[method-assign, assignment]
 
     @property
     def _model(self) -> Any:

@@ -165,7 +165,14 @@ def test_a_report_that_contradicts_itself_cannot_be_made(changed: dict[str, Any]
 
 
 def test_a_failed_drill_may_know_nothing_but_its_reasons(tmp_path: Path, key: SigningKey) -> None:
-    nothing = {"rto_seconds": None, "rpo_seconds": None, "data": None, "objects": None, "coverage": [], "phases": []}
+    nothing: dict[str, Any] = {
+        "rto_seconds": None,
+        "rpo_seconds": None,
+        "data": None,
+        "objects": None,
+        "coverage": [],
+        "phases": [],
+    }
     failed = evidence(**nothing, verdict="failed", reasons=["the wipe | failed <b>badly</b>\n# really"])
     path, _ = write(tmp_path, failed, key)
     assert read(path) == failed

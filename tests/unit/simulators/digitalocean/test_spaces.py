@@ -69,7 +69,7 @@ class Buckets:
         return self.api.spaces_key.create({"name": "key", "grants": grants})["key"]
 
     def client(self, key: dict[str, str], *, style: str = "virtual", host: str = "") -> S3Client:
-        return boto3.client(
+        return boto3.client(  # type: ignore[call-overload]
             "s3",
             endpoint_url=host or self.front.url,
             region_name="us-east-1",
