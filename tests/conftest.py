@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import hypothesis
 import pytest
-from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from automation import secret
 
@@ -22,20 +21,18 @@ hypothesis.settings.register_profile("thorough", max_examples=1000, deadline=Non
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
-class _Scheduling(LoadScopeScheduling):
-    """Gives each file of unit tests to one worker, and all end-to-end tests to one: they share clusters and docker.
-
-    (Groups by marks, ``--dist=loadgroup``, do nothing with pytest 9.2 and xdist 3.8.)
-    """
-
-    def _split_scope(self, nodeid: str) -> str:
-        return "e2e" if nodeid.startswith("tests/e2e/") else nodeid.partition("::")[0]
+_LONGEST = ("test_pull_requests", "test_main_job", "test_scheduled_workflows", "test_bad_luck", "test_clusters")
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
-    """Return how tests are spread over workers."""
-    return _Scheduling(config, log)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put end-to-end tests last, the longest first: then all workers end at about the same time."""
+
+    def place(item: pytest.Item) -> int:
+        if not item.get_closest_marker("e2e"):
+            return -1
+        return _LONGEST.index(item.path.stem) if item.path.stem in _LONGEST else len(_LONGEST)
+
+    items.sort(key=place)
 
 
 @pytest.fixture(autouse=True)
