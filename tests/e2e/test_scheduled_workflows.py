@@ -155,6 +155,27 @@ def test_when_the_newest_drill_is_too_long_ago_the_daily_look_is_red(week: Sched
     assert "is too old" in "\n".join(outcome.log)
 
 
+def test_a_drill_at_digitalocean_proves_what_one_on_this_machine_does(docker: None, tmp_path: Path, tree: Path) -> None:
+    """From a cluster of the simulated DigitalOcean to another one, with Git and Spaces elsewhere; nothing is left."""
+    with scheduled(tmp_path, tree, kind_maker(most=1, mirror=mirror(tmp_path))) as made:
+        ran = made.by_hand("drill.yml", environment="ephemeral", backup="", provider="doks")
+        assert ran.outcome.code == 0, ran.outcome.told
+        told = newest(made, tmp_path, "evidence-ephemeral")
+        assert (told.provider, told.verdict, told.not_compared) == ("doks", "passed", ())
+        assert "not its region" in told.limits[0]
+        cloud = account(made)
+        assert cloud.clusters() == []
+        assert made.works is not None
+        assert made.works.made == set()
+        creations = [
+            one for one in made.cloud.requests if (one.method, one.path) == ("POST", "/v2/kubernetes/clusters")
+        ]
+        assert len(creations) == 2
+        kept = ["dogitops-ephemeral-backups", "dogitops-ephemeral-state"]
+        assert made.spaces.buckets() == kept, "its backups stay"
+        assert leaks(made) == []
+
+
 def test_a_drill_of_a_backup_that_is_not_there_makes_no_cluster(without_nodes: Scheduled) -> None:
     made = without_nodes
     inputs = {"environment": "ephemeral", "backup": "yesterday", "provider": "auto"}
@@ -180,13 +201,13 @@ def artifact(made: Scheduled, name: str) -> dict[str, bytes]:
         return {one: archive.read(one) for one in archive.namelist()}
 
 
-def newest(made: Scheduled, folder: Path) -> evidence.Evidence:
+def newest(made: Scheduled, folder: Path, name: str = "evidence-local") -> evidence.Evidence:
     """Return the evidence in the newest artifact, verified by the key that lies beside it."""
-    files = artifact(made, "evidence-local")
-    [name] = [one for one in files if one.endswith(".json")]
+    files = artifact(made, name)
+    [file] = [one for one in files if one.endswith(".json")]
     assert {Path(one).suffix for one in files} == {".json", ".md", ".txt"}
-    (folder / name).write_bytes(files[name])
-    return evidence.read(folder / name, files["public-key.txt"].decode().strip())
+    (folder / file).write_bytes(files[file])
+    return evidence.read(folder / file, files["public-key.txt"].decode().strip())
 
 
 def leave_old(made: Scheduled, told: evidence.Evidence, folder: Path) -> None:
