@@ -92,6 +92,7 @@ class _Run:
             report.say(f"Going on after: {', '.join(self.journal.finished_phases)}")
         run = self._phase("start", "Looking at the environment", self._start)
         known, covered = self._recorded() if self.backup else self._backed_up(run)
+        self._losable(known)
         wiped = self._phase("wipe", f"Deleting the cluster {self.site.cluster}", self._wipe)
         self._phase("rebuild", "Rebuilding the cluster from the OpenTofu plan", self._rebuild)
         self._phase("bootstrap", "Bootstrapping from Git, applications held back", self._bootstrap)
@@ -180,15 +181,21 @@ class _Run:
         volumes = [{"pvc": name, "bytes": size} for name, size in zip(done.volumes, done.sizes, strict=True)]
         return {"items": done.items, "bytes": done.bytes, "warnings": done.warnings, "volumes": volumes}
 
+    def _losable(self, known: Expected) -> None:
+        """Raise ConfigurationError, before anything is wiped, where nobody would notice the loss that is asked for."""
+        there = known.objects if self.plant_loss == "object" else known.data
+        if self.plant_loss is not None and there is None:
+            raise ConfigurationError(
+                f"A drill with the backup {self.backup} can't lose {self.plant_loss!r} on purpose: "
+                "without a record of what it holds, nobody would notice.",
+                hint="Leave --plant-loss out, or choose a backup that 'dogitops backup' or a drill has made (--fresh).",
+            )
+
     def _plant(self, known: Expected) -> str:
         if self.plant_loss == "object":
             self.site.kube.delete("v1", "Service", "redis", "ledger", timeout=60)
             return "Service ledger/redis"
-        if known.data is None:
-            raise ConfigurationError(
-                f"A drill can't lose {self.plant_loss!r}: nothing is known of the data in {self.backup}.",
-                hint="Start anew (--fresh) with a loss of 'object', or with a backup that has a record.",
-            )
+        assert known.data is not None  # noqa: S101 - _losable has seen to it
         return ledger.plant_loss(self.site.kube, known.data, "file" if self.plant_loss == "file" else "entry")
 
     def _verify(self, known: Expected, disaster: float) -> dict[str, Any]:

@@ -71,6 +71,25 @@ def test_an_unknown_backup_is_named_with_those_that_there_are_and_nothing_is_wip
     assert not (site.kept / "journals" / "drill.jsonl").exists(), "nothing has begun"
 
 
+def test_a_loss_that_nobody_would_notice_is_refused_before_anything_is_wiped(site: Site, s3: S3) -> None:
+    site.__dict__["git_url"] = "http://127.0.0.1:9/"
+    site.__dict__["mirror"] = None
+    commit(site)
+    bucket = "dogitops-there-backups"
+    site.store.ensure_bucket(bucket)
+    told = {"status": {"phase": "Completed"}, "spec": {"includedNamespaces": ["app"]}}
+    site.store.write(bucket, "velero/backups/nightly/velero-backup.json", json.dumps(told).encode())
+    for loss in ("entry", "object"):
+        with pytest.raises(ConfigurationError, match=f"can't lose '{loss}' on purpose: without a record"):
+            drill(site, backup="nightly", plant_loss=loss, fresh=True)
+    journal = Journal(
+        site.kept / "journals" / "drill.jsonl",
+        kind="drill",
+        key={"environment": "there", "plant_loss": "object", "backup": "nightly"},
+    )
+    assert journal.finished_phases == ("start", "record")
+
+
 def test_a_drill_without_a_cluster_says_how_to_have_one(site: Site) -> None:
     site.__dict__["git_url"] = "http://127.0.0.1:9/"  # its servers are not what is tested
     site.__dict__["mirror"] = None
