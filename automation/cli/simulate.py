@@ -72,7 +72,12 @@ def digitalocean(
     ] = 0.1,
     seed: Annotated[int, typer.Option(help="Where ids come from, and faults.")] = 0,
     faults: Annotated[
-        float, typer.Option(min=0, max=1, help="The share of requests that meet a fault, drawn from the seed.")
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            help="The share of requests, and of what resources try, that meets a fault, drawn from the seed.",
+        ),
     ] = 0,
     droplets: Annotated[int, typer.Option(min=0, help="How many droplets the account may have.")] = 25,
     volumes: Annotated[int, typer.Option(min=0, help="How many volumes the account may have.")] = 100,
@@ -100,7 +105,7 @@ def digitalocean(
     limits = Limits(droplets=droplets, volumes=volumes)
     cloud = DigitalOceanSimulator(delays=Delays.scaled(pace), limits=limits, seed=seed, port=port, state=state)
     if faults:
-        cloud.faults.schedule(seed, faults)
+        cloud.faults.schedule(seed, faults, troubles=True)
     with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as running:  # how a server ends
         if clusters is Clusters.KIND:
             from automation.jobs.simulated_clusters import kind_maker  # noqa: PLC0415

@@ -50,11 +50,10 @@ To add a resource ``things``, write two files; nothing else is changed:
 Refusals are raised: ``not_found()``, ``unprocessable("…")``, ``conflict("…")``; see answers. Whatever is deleted calls
 ``events.tell(cloud, "resource.deleted", resource=it)``. What takes time and has an action: ``models.actions.begin``,
 whose step gets ``action`` too and raises StepFailed to end it ``errored``. Questions between resources:
-``events.answers("vpc.of_droplet")`` and
-``events.ask``. Troubles by name: ``cloud.faults.troubled("thing.ready", name)``,
-with a line in
-faults.TROUBLES. Handlers run one at a time and hold ``cloud.lock``; what takes seconds (a real cluster)
-goes to a thread of its own that takes the lock when it is done.
+``events.answers("vpc.of_droplet")`` and ``events.ask``. Troubles by name:
+``cloud.faults.troubled("thing.ready", name)``, with a line in faults.TROUBLES. Handlers run one at a time and hold
+``cloud.lock``; what takes seconds (a real cluster, see makers) goes to a thread of its own that takes the lock when it
+is done. Buckets are in the package ``spaces``.
 """
 
 from __future__ import annotations

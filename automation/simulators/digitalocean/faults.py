@@ -5,6 +5,7 @@ Faults of answers meet requests by method and path (with ``*``)::
     cloud.faults.add(Fault("429", "POST", "/v2/droplets", times=3, retry_after=7))
     cloud.faults.add(Fault("5xx-after", "POST", "/v2/volumes"))      # it is made; the answer says 500
     cloud.faults.schedule(seed=7, share=0.05)                        # 5 of 100 requests, by chance of the seed
+    cloud.faults.schedule(seed=7, share=0.05, troubles=True)         # and of what resources try
 
 Troubles meet resources by what they try and by name (with ``*``); the code of that resource asks for them::
 
@@ -72,7 +73,10 @@ class Trouble:
 
 @dataclass
 class Schedule:
-    """Faults by chance: each request draws from the seed, so that a run can be repeated."""
+    """Faults by chance: each request draws from the seed, so that a run can be repeated.
+
+    ``fate`` is drawn from by what resources try; None, where no trouble comes by chance.
+    """
 
     random: random.Random
     share: float
@@ -81,6 +85,7 @@ class Schedule:
     seconds: float
     retry_after: int
     at_most: int
+    fate: random.Random | None = None
 
 
 @dataclass
@@ -110,12 +115,17 @@ class Faults:
         seconds: float = 0.2,
         retry_after: int = 1,
         at_most: int = 1000,
+        troubles: bool = False,
     ) -> None:
-        """Let a share of the requests meet a fault, drawn from the seed. Raises ValueError for an unknown kind."""
+        """Let a share of the requests meet a fault, drawn from the seed, and with ``troubles`` of what resources try.
+
+        Raises ValueError for an unknown kind.
+        """
         kinds = tuple(kinds)
         for kind in kinds:
             Fault(kind)
-        self.scheduled = Schedule(random.Random(seed), share, kinds, path, seconds, retry_after, at_most)  # noqa: S311
+        drawn, fate = random.Random(seed), random.Random(f"troubles of {seed}") if troubles else None  # noqa: S311
+        self.scheduled = Schedule(drawn, share, kinds, path, seconds, retry_after, at_most, fate)
 
     def clear(self) -> None:
         """Plan nothing more."""
@@ -137,7 +147,12 @@ class Faults:
                 trouble.times -= 1
                 self.met[what] += 1
                 return True
-        return False
+        plan = self.scheduled
+        if plan is None or plan.fate is None or plan.at_most < 1 or plan.fate.random() >= plan.share:
+            return False
+        plan.at_most -= 1
+        self.met[what] += 1
+        return True
 
     def _planned(self, method: str, path: str) -> Fault | None:
         for fault in self.planned:
@@ -152,7 +167,7 @@ class Faults:
 
     def _drawn(self, path: str) -> Fault | None:
         plan = self.scheduled
-        if plan is None or plan.at_most < 1 or not fnmatch.fnmatchcase(path, plan.path):
+        if plan is None or not plan.kinds or plan.at_most < 1 or not fnmatch.fnmatchcase(path, plan.path):
             return None
         chance, which = plan.random.random(), plan.random.choice(plan.kinds)
         if chance >= plan.share:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 from collections import Counter
 
 import pytest
@@ -82,6 +83,20 @@ def test_a_seed_repeats_its_faults() -> None:
             cloud.faults.schedule(seed, share=0.3, kinds=["5xx-before", "429"])
             runs.append([ask(cloud, "GET", "/v2/account", token=token)[0] for _ in range(60)])
             assert sum(cloud.faults.met.values()) == 60 - Counter(runs[-1])[200] > 5
+    assert runs[0] == runs[1] != runs[2]
+
+
+def test_a_seed_repeats_its_troubles() -> None:
+    runs = []
+    for seed in (5, 5, 6):
+        with DigitalOceanSimulator(limits=Limits(droplets=100, hour=None, minute=None)) as cloud:
+            cloud.faults.schedule(seed, share=0.3, kinds=(), troubles=True)
+            token, body = cloud.token(), json.dumps(DROPLET).encode()
+            made = [ask(cloud, "POST", "/v2/droplets", body, token)[0] for _ in range(40)]
+            left = ask(cloud, "GET", "/v2/droplets?per_page=200", token=token)[2]["meta"]["total"]
+            assert cloud.faults.met["droplet.capacity"] == Counter(made)[422] > 3
+            assert cloud.faults.met["droplet.create"] == Counter(made)[202] - left > 3
+            runs.append(made)
     assert runs[0] == runs[1] != runs[2]
 
 
