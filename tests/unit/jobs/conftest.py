@@ -82,7 +82,8 @@ def facts(tmp_path: Path, s3: S3) -> dict[str, Any]:
 
 @pytest.fixture
 def workspace(tmp_path: Path, facts: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    for name in ("DOGITOPS_STATE", "DOGITOPS_PROVIDER", "DOGITOPS_ROOT", "GITHUB_ACTIONS"):
+    ours = ("DOGITOPS_STATE", "DOGITOPS_PROVIDER", "DOGITOPS_ROOT", "DOGITOPS_SECRETS_KEY")
+    for name in (*ours, "GITHUB_ACTIONS", "SPACES_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SPACES_ACCESS_KEY_ID", "access-key-3")
     monkeypatch.setenv("SPACES_SECRET_ACCESS_KEY", "canary-value-3")
