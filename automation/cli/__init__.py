@@ -12,6 +12,7 @@ import typer
 from automation import __version__, report
 from automation.cli import (
     clusters,
+    costs,
     delivery,
     digitalocean,
     images,
@@ -46,6 +47,7 @@ def _options(
 
 
 infrastructure.register(app)
+costs.register(app)
 pull_requests.register(app)
 delivery.register(app)
 recovery.register(app)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ def bill(name: str, plan: Path | None = None) -> tuple[Bill, Costs]:
     if plan is None:
         document = estimate.plan(workspace, name, install.path("tofu"))
     else:
-        _known(workspace, name)
+        estimate.check(workspace, name)
         document = _document(plan)
     told = bills.costs(workspace.environments / name)
     return bills.bill(document, told.beside), told
@@ -33,12 +34,15 @@ def bill(name: str, plan: Path | None = None) -> tuple[Bill, Costs]:
 
 def show(name: str, found: Bill, told: Costs) -> None:
     """Print the bill as a table, with what must be known about it."""
-    rows = [
-        [item.name, item.note, money(item.amount)]
-        for item in sorted(found.items, key=lambda item: (-item.amount.high, item.name))
-    ]
-    rows.append(["together", "", money(found.total)])
-    report.table(f"What {name} costs a month", ["what", "for", "USD"], rows)
+    if not found.items:
+        report.result(f"Nothing that OpenTofu makes for {name} has a price.")
+    else:
+        rows = [
+            [_short(item.name), item.note, money(item.amount)]
+            for item in sorted(found.items, key=lambda item: (-item.amount.high, item.name))
+        ]
+        rows.append(["together", "", money(found.total)])
+        report.table(f"What {name} costs a month", ["what", "for", "USD"], rows)
     for one in found.unpriced:
         report.result(f"Not priced: {one.name} ({one.type}): {one.why}.")
     if told.budget is not None:
@@ -86,17 +90,15 @@ def check(name: str, found: Bill, told: Costs) -> None:
         )
 
 
+def _short(address: str) -> str:
+    """Return an address without what every address has in it: ``kubernetes.kubernetes_cluster.this``."""
+    return re.sub(r"(^|\.)module\.", r"\1", address).replace("digitalocean_", "")
+
+
 def _within(found: Bill, budget: Budget) -> str:
     left = round(budget.usd - found.total.high, 2)
     said = f"${left:,.2f} below" if left > 0 else "exactly" if left == 0 else f"up to ${-left:,.2f} above"
     return f"The budget is ${budget.usd:,.2f} ({budget.source}): this is {said}{' it' if left else ' that'}."
-
-
-def _known(workspace: Workspace, name: str) -> None:
-    if name not in estimate.roots(workspace):
-        raise ConfigurationError(
-            f"There is no environment {name!r}.", hint=f"Known environments: {', '.join(estimate.roots(workspace))}."
-        )
 
 
 def _document(file: Path) -> dict[str, Any]:

@@ -44,17 +44,22 @@ def roots(workspace: Workspace) -> list[str]:
     return sorted({file.parent.name for file in workspace.environments.glob("*/*.tf")})
 
 
-def plan(workspace: Workspace, name: str, tofu: Path) -> dict[str, Any]:
-    """Return the plan that makes everything of the root ``name``, as ``tofu show -json`` would show it.
-
-    Raises ConfigurationError for an unknown name, DogitopsError where the root can't be planned.
-    """
+def check(workspace: Workspace, name: str) -> None:
+    """Raise ConfigurationError where there is no such root."""
     known = roots(workspace)
     if name not in known:
         raise ConfigurationError(
             f"There is no environment {name!r}.{did_you_mean(name, known)}",
             hint=f"Known environments: {', '.join(known) or 'none'}.",
         )
+
+
+def plan(workspace: Workspace, name: str, tofu: Path) -> dict[str, Any]:
+    """Return the plan that makes everything of the root ``name``, as ``tofu show -json`` would show it.
+
+    Raises ConfigurationError for an unknown name, DogitopsError where the root can't be planned.
+    """
+    check(workspace, name)
     workspace = Workspace(workspace.root.resolve())
     with TemporaryDirectory(prefix="dogitops-estimate-") as made:
         copy = Workspace(Path(made))

@@ -19,7 +19,9 @@ from automation.recovery import evidence, evidence_report
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
-    page for pattern in ("*.md", "docs/*.md", "gitops/*.md", "benchmarks/*.md") for page in ROOT.glob(pattern)
+    page
+    for pattern in ("*.md", "docs/*.md", "gitops/*.md", "opentofu/*/*.md", "benchmarks/*.md")
+    for page in ROOT.glob(pattern)
 )
 README = ROOT / "README.md"
 SETUP = ROOT / "docs" / "setup.md"

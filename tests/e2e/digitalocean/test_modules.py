@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from automation.jobs import cost
 from automation.opentofu import policy
 from automation.opentofu.redact import Redactor
 from automation.process import run
-from automation.simulators.digitalocean import DigitalOceanSimulator
+from automation.simulators.digitalocean import Delays, DigitalOceanSimulator, Limits
 from automation.toolchain import install
 from tests.e2e.digitalocean.provider import Root, buckets
 
@@ -34,10 +36,6 @@ NOT_MADE = {"actions", "images", "projects", "tags", "vpcs"}
 def opentofu(tmp_path: Path) -> Path:
     """Return a copy of opentofu/, so that nothing is written into the repository."""
     return Path(shutil.copytree(OPENTOFU, tmp_path / "opentofu", ignore=shutil.ignore_patterns(".terraform*")))
-
-
-def of(folder: Path, variables: dict[str, str]) -> Root:
-    return Root(install.ensure("tofu")["tofu"], folder, variables)
 
 
 def test_everything_is_formatted() -> None:
@@ -63,24 +61,37 @@ def test_a_module_passes_its_own_tests(configuration: dict[str, str], opentofu: 
     assert f"Success! {expected} passed, 0 failed." in told
 
 
-@pytest.fixture
-def account(
-    cloud: DigitalOceanSimulator, configuration: dict[str, str], tmp_path: Path
-) -> Iterator[tuple[DigitalOceanSimulator, dict[str, str]]]:
-    """Return a simulated account and the variables with which the provider uses it, buckets included."""
-    with ExitStack() as stack:
+# What an environment is changed to in its life, to scale it: nothing may be destroyed for that.
+CHANGES = {
+    "production": ["-var=workers=5"],
+    "single-node": [
+        *("-var=size=s-2vcpu-4gb", "-var=volume_gib=20", "-var=datastore=etcd", "-var=servers=3", "-var=agents=1"),
+    ],
+}
+
+
+def of(folder: Path, variables: dict[str, str]) -> Root:
+    return Root(install.ensure("tofu")["tofu"], folder, variables)
+
+
+@contextmanager
+def account(configuration: dict[str, str], home: Path) -> Iterator[tuple[DigitalOceanSimulator, dict[str, str]]]:
+    """Yield a simulated account and the variables with which the provider uses it, buckets included."""
+    limits = Limits(hour=None, minute=None)
+    with DigitalOceanSimulator(delays=Delays.scaled(0.01), limits=limits) as cloud, buckets(cloud, home) as spaces:
         yield (
             cloud,
             configuration
+            | spaces
             | {
                 "DIGITALOCEAN_TOKEN": cloud.token(),
                 "DIGITALOCEAN_API_URL": cloud.url,
                 "DIGITALOCEAN_REQUESTS_PER_SECOND": "0",
                 "DIGITALOCEAN_HTTP_RETRY_WAIT_MIN": "0.1",
                 "DIGITALOCEAN_HTTP_RETRY_WAIT_MAX": "1",
-            }
-            | stack.enter_context(buckets(cloud, tmp_path / "spaces")),
+            },
         )
+        assert cloud.unknown() == []
 
 
 def left(cloud: DigitalOceanSimulator) -> dict[str, list[str]]:
@@ -98,97 +109,85 @@ def left(cloud: DigitalOceanSimulator) -> dict[str, list[str]]:
     return {kind: names for kind, names in found.items() if names}
 
 
-def lived(root: Root, cloud: DigitalOceanSimulator, *words: str) -> None:
-    """Apply, find nothing more to do, destroy, and find nothing left."""
-    root.tofu("init", "-input=false")
-    root.apply(*words)
-    root.assert_nothing_to_do(*words)
-    root.apply("-destroy", *words)
-    assert left(cloud) == {}
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_an_example_lives_and_goes(
-    account: tuple[DigitalOceanSimulator, dict[str, str]], opentofu: Path, name: str
-) -> None:
-    cloud, variables = account
-    lived(of(opentofu / "modules" / name / "examples" / "basic", variables), cloud)
-
-
 def given(folder: Path) -> list[str]:
     """Return the options that give what has no default, and let volumes be destroyed."""
-    keep = ["-var=keep_data=false"] if "keep_data" in (folder / "variables.tf").read_text() else []
-    return [*(["-var-file=example.tfvars"] if (folder / "example.tfvars").exists() else []), *keep]
+    keep = (folder / "variables.tf").is_file() and "keep_data" in (folder / "variables.tf").read_text()
+    example = ["-var-file=example.tfvars"] if (folder / "example.tfvars").exists() else []
+    return [*example, *(["-var=keep_data=false"] if keep else [])]
 
 
-@pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_an_environment_lives_and_goes(
-    account: tuple[DigitalOceanSimulator, dict[str, str]], opentofu: Path, name: str
-) -> None:
-    cloud, variables = account
-    folder = opentofu / "environments" / name
+def life(configuration: dict[str, str], place: str, home: Path) -> dict[str, list[str]]:
+    """Apply, find nothing more to do, scale, find nothing to do, destroy; return what is left."""
+    folder = shutil.copytree(OPENTOFU, home / "opentofu", ignore=shutil.ignore_patterns(".terraform*")) / place
     (folder / "backend_override.tf").write_text(LOCAL)
-    lived(of(folder, variables), cloud, *given(folder))
+    with account(configuration, home / "spaces") as (cloud, variables):
+        root = of(folder, variables)
+        root.tofu("init", "-input=false")
+        words = given(folder)
+        root.apply(*words)
+        root.assert_nothing_to_do(*words)
+        if folder.name in CHANGES:
+            words += CHANGES[folder.name]
+            assert re.search(r"Plan: \d+ to add, \d+ to change, 0 to destroy", root.apply(*words))
+            root.assert_nothing_to_do(*words)
+        root.apply("-destroy", *words)
+        return left(cloud)
+
+
+PLACES = [
+    *(f"modules/{name}/examples/basic" for name in MODULES),
+    *(f"environments/{name}" for name in ENVIRONMENTS),
+]
+
+
+@pytest.fixture(scope="module")
+def lives(
+    request: pytest.FixtureRequest, configuration: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[dict[str, list[str]]]]]:
+    """Begin the lives of all that are asked for, side by side: the provider waits more than it works."""
+    asked = {getattr(item, "callspec", None) and item.callspec.params.get("place") for item in request.session.items}  # type: ignore[attr-defined]
+    with ThreadPoolExecutor(5) as pool:
+        yield {
+            place: pool.submit(life, configuration, place, tmp_path_factory.mktemp("life"))
+            for place in PLACES
+            if place in asked
+        }
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_it_lives_and_nothing_is_left(lives: dict[str, Future[dict[str, list[str]]]], place: str) -> None:
+    assert lives[place].result() == {}
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_an_environment_keeps_our_own_rules(
-    account: tuple[DigitalOceanSimulator, dict[str, str]], opentofu: Path, name: str
-) -> None:
+def test_an_environment_keeps_our_own_rules(configuration: dict[str, str], opentofu: Path, name: str) -> None:
     """Without an exception, once its provider is locked: ``init`` writes the lock file here."""
-    _, variables = account
     folder = opentofu / "environments" / name
     (folder / "backend_override.tf").write_text(LOCAL)
-    root = of(folder, variables)
-    root.tofu("init", "-input=false")
-    values = [word for word in given(folder) if "keep_data" not in word]
-    root.tofu("plan", "-input=false", "-out=planned", *values)
-    document: dict[str, Any] = json.loads(root.tofu("show", "-json", "planned"))
+    with account(configuration, opentofu / "spaces") as (_, variables):
+        root = of(folder, variables)
+        root.tofu("init", "-input=false")
+        values = [word for word in given(folder) if "keep_data" not in word]
+        root.tofu("plan", "-input=false", "-out=planned", *values)
+        document: dict[str, Any] = json.loads(root.tofu("show", "-json", "planned"))
     redactor = Redactor()
     redactor.learn(document)
     conftest = install.path("conftest")
     assert policy.check(document, folder, opentofu / "policies", (), redactor, conftest=conftest) == ()
 
 
-CHANGES: dict[str, tuple[list[str], str]] = {
-    "single-node": (
-        ["-var=size=s-2vcpu-4gb", "-var=volume_gib=20", "-var=datastore=etcd", "-var=servers=3", "-var=agents=1"],
-        "3 to add, 2 to change, 0 to destroy",
-    ),
-    "production": (["-var=workers=5"], "2 to add, 0 to change, 0 to destroy"),
-}
-
-
-@pytest.mark.parametrize("name", sorted(CHANGES))
-def test_what_scales_is_not_replaced(
-    account: tuple[DigitalOceanSimulator, dict[str, str]], opentofu: Path, name: str
-) -> None:
-    cloud, variables = account
-    folder = opentofu / "environments" / name
-    (folder / "backend_override.tf").write_text(LOCAL)
-    root = of(folder, variables)
-    root.tofu("init", "-input=false")
-    root.apply(*given(folder))
-    changes, counts = CHANGES[name]
-    told = root.apply(*given(folder), *changes)
-    assert counts in told
-    root.assert_nothing_to_do(*given(folder), *changes)
-    root.apply("-destroy", *given(folder), *changes)
-    assert left(cloud) == {}
-
-
-def test_a_kept_volume_is_not_destroyed(account: tuple[DigitalOceanSimulator, dict[str, str]], opentofu: Path) -> None:
-    cloud, variables = account
+def test_a_kept_volume_is_not_destroyed(configuration: dict[str, str], opentofu: Path) -> None:
     folder = opentofu / "modules" / "storage" / "examples" / "basic"
     text = (folder / "main.tf").read_text()
-    root = of(folder, variables)
-    (folder / "main.tf").write_text(text.replace("keep   = false", "keep   = true"))
-    root.tofu("init", "-input=false")
-    root.apply()
-    assert "prevent_destroy" in root.apply("-destroy", code=1)
-    (folder / "main.tf").write_text(text)
-    root.apply("-destroy")
-    assert left(cloud) == {}
+    with account(configuration, opentofu / "spaces") as (cloud, variables):
+        root = of(folder, variables)
+        (folder / "main.tf").write_text(re.sub(r"keep +?= false", "keep = true", text))
+        root.tofu("init", "-input=false")
+        root.apply()
+        assert "prevent_destroy" in root.apply("-destroy", code=1)
+        (folder / "main.tf").write_text(text)
+        root.apply("-destroy")
+        assert left(cloud) == {}
 
 
 # USD a month, from and to; within the designs' own figures where they give some.

@@ -14,7 +14,7 @@ from tests.unit.cli.conftest import Place
 
 GROUPS = ("Infrastructure", "Pull requests", "Delivery", "Recovery", "Parts", "Machine")
 COMMANDS = {
-    *("plan", "apply", "destroy", "unlock"),
+    *("plan", "apply", "destroy", "unlock", "cost"),
     *("render", "changed", "answer", "release", "drift", "locks"),
     *("bootstrap", "status", "up", "down"),
     *("backup", "restore", "drill", "evidence", "reap"),
