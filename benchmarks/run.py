@@ -37,7 +37,7 @@ from simulator import simulator  # noqa: E402
 from automation import report  # noqa: E402
 from automation.errors import DogitopsError, Interrupted  # noqa: E402
 from automation.gitops import repository  # noqa: E402
-from automation.jobs.drill import newest_evidence  # noqa: E402
+from automation.jobs import evidence  # noqa: E402
 from automation.jobs.site import Site  # noqa: E402
 from automation.process import run as run_tool  # noqa: E402
 from automation.toolchain import images, install  # noqa: E402
@@ -143,7 +143,7 @@ def drill(_repeat: int) -> Result:
                 dogitops(command, ENVIRONMENT)
         with report.phase("dogitops drill"):
             ran = dogitops("drill", ENVIRONMENT, "--yes")
-        _, told = newest_evidence(site)
+        _, told = evidence.newest(site)
         dogitops("cluster", "delete", ENVIRONMENT, "--yes")
         steps = {}
         for name, work in {
