@@ -21,7 +21,10 @@ hypothesis.settings.register_profile("thorough", max_examples=1000, deadline=Non
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
-_LONGEST = ("test_pull_requests", "test_main_job", "test_scheduled_workflows", "test_bad_luck", "test_clusters")
+_LONGEST = (
+    *("test_pull_requests", "test_main_job", "test_scheduled_workflows", "test_scheduled_drills"),
+    *("test_bad_luck", "test_clusters"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

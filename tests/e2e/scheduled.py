@@ -8,9 +8,12 @@ gitops/ for a store and a repository of theirs is written here, too.
 from __future__ import annotations
 
 import contextlib
+import io
 import secrets
 import shutil
 import socket
+import subprocess
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +23,7 @@ import yaml
 from automation import objectstore
 from automation.gitops import repository
 from automation.objectstore import ObjectStore
+from automation.recovery import evidence
 from automation.simulators.digitalocean import DigitalOceanSimulator, Limits, makers
 from automation.simulators.digitalocean.makers import ClusterMaker, Works
 from automation.simulators.github import GitHubSimulator
@@ -136,3 +140,39 @@ def free_port(address: str) -> int:
     with socket.socket() as probe:
         probe.bind((address, 0))
         return int(probe.getsockname()[1])
+
+
+def containers(name: str) -> list[str]:
+    """Return the containers whose name, or whose cluster's name, has this in it."""
+    listed = subprocess.run(
+        ["docker", "ps", "-a", "--format", '{{.Names}}/{{.Label "io.x-k8s.kind.cluster"}}'],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    return [one for one in listed.stdout.split() if name in one]
+
+
+def artifact(made: Scheduled, name: str) -> dict[str, bytes]:
+    """Return the files of the newest artifact of a name."""
+    with made.hosted.hub.world.store.lock:
+        found = [one for one in made.hosted.hub.world.repository(NAME).artifacts if one.name == name]
+    with zipfile.ZipFile(io.BytesIO(max(found, key=lambda one: one.id).content)) as archive:
+        return {one: archive.read(one) for one in archive.namelist()}
+
+
+def newest(made: Scheduled, folder: Path, name: str = "evidence-local") -> evidence.Evidence:
+    """Return the evidence in the newest artifact, verified by the key that lies beside it."""
+    files = artifact(made, name)
+    [file] = [one for one in files if one.endswith(".json")]
+    assert {Path(one).suffix for one in files} == {".json", ".md", ".txt"}
+    (folder / file).write_bytes(files[file])
+    return evidence.read(folder / file, files["public-key.txt"].decode().strip())
+
+
+def leaks(made: Scheduled) -> list[str]:
+    """Return which secret can be seen in a run's log, commands, outputs or summaries."""
+    texts = [one.outcome.text for one in made.hosted.history]
+    texts += ["\n".join([*one.outcome.log, *one.outcome.summaries]) for one in made.hosted.history]
+    values = {**made.hosted.secrets, **{f"token {one.number}": one.token for one in made.hosted.history}}
+    access = values.pop("SPACES_ACCESS_KEY_ID", None)  # a name rather than a secret
+    assert access
+    return sorted({name for name, value in values.items() for text in texts if value in text})
