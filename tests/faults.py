@@ -76,6 +76,7 @@ def told(error: DogitopsError | str) -> str:
     text = re.sub(r"Waited \d+ s", "Waited", text)
     text = re.sub(r"127\.0\.0\.1:\d+", "HOST", text)
     text = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "ID", text)
+    text = re.sub(r"\b4\d{8}\b", "ID", text)
     text = re.sub(r" \(request [^)]*\)", "", text)
     text = " ".join(text.replace("|", "/").split())
     return text if text.endswith(".") else f"{text}."

@@ -202,12 +202,16 @@ def _now(headers: dict[str, str]) -> datetime:
 
 def _innermost(error: BaseException) -> str:
     """Return the words of the first cause, without azure's, requests' and urllib3's wrapping."""
-    while (
-        inner := error.__cause__ or next((it for it in error.args if isinstance(it, BaseException)), None)
-    ) is not None:
+    while (inner := _inside(error)) is not None:
         error = inner
     words = error.args[0] if error.args and isinstance(error.args[0], str) else str(error)
     return masked(words or type(error).__name__)
+
+
+def _inside(error: BaseException) -> BaseException | None:
+    """Return what an exception wraps: azure's name it, urllib3's hold it among their arguments."""
+    wrapped = (getattr(error, "inner_exception", None), error.__cause__, *error.args)
+    return next((it for it in wrapped if isinstance(it, BaseException)), None)
 
 
 _ENDPOINT_HINT = (

@@ -18,10 +18,11 @@ from automation.errors import DogitopsError
 from automation.jobs.reap import Reaper, reap
 from automation.simulators.digitalocean import DigitalOceanSimulator, Limits
 from tests import faults
+from tests.unit.digitalocean.estate import DROPLET
+from tests.unit.digitalocean.scripted import HASTE, account
 from tests.unit.simulators.digitalocean.ocean import standing
 
-from .estate import DROPLET
-from .scripted import HASTE, account
+pytestmark = pytest.mark.e2e
 
 PATIENCE = replace(HASTE, settle=0.2, busy=2.0, deletion=2.0)
 NAME = "dogitops-faults"
