@@ -29,12 +29,18 @@ def version(options: KubernetesOptions, asked: str) -> str:
     for slug in offered:
         if not wanted or slug == wanted or re.match(rf"{re.escape(wanted)}(?=[.-])", slug):
             return slug
-    raise unknown("Kubernetes version", asked, offered)
+    near = sorted(offered, key=lambda slug: _apart(slug, wanted)) if _order(wanted) else []
+    raise unknown("Kubernetes version", asked, offered, near)
 
 
-def unknown(what: str, asked: str, known: Sequence[str]) -> ConfigurationError:
-    """Return the error for a slug that DigitalOcean does not know, naming the nearest that it does."""
-    near = difflib.get_close_matches(asked, known, n=_SHOWN, cutoff=0.4)
+def unknown(what: str, asked: str, known: Sequence[str], near: Sequence[str] | None = None) -> ConfigurationError:
+    """Return the error for a slug that DigitalOcean does not know, naming the nearest that it does.
+
+    ``near`` are these; by default those that are written most alike.
+    """
+    if near is None:
+        near = difflib.get_close_matches(asked, known, n=_SHOWN, cutoff=0.4)
+    near = near[:_SHOWN]
     rest = [slug for slug in known if slug not in near][: _SHOWN - len(near)]
     shown = ", ".join([*near, *rest])
     more = len(known) - min(len(known), _SHOWN)
@@ -51,3 +57,8 @@ def _known(what: str, asked: str, known: Sequence[str]) -> None:
 
 def _order(slug: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", slug))
+
+
+def _apart(slug: str, wanted: str) -> tuple[int, ...]:
+    """Return how far two versions are apart, by each of their numbers."""
+    return tuple(abs(mine - theirs) for mine, theirs in zip(_order(slug), _order(wanted), strict=False))

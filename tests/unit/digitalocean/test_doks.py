@@ -114,7 +114,8 @@ def test_what_is_not_ours_is_neither_taken_nor_deleted(cloud: DigitalOcean, tmp_
     [
         ({"region": "fra2"}, r"no region 'fra2'\. Nearest: 'fra1'"),
         ({"size": "s-2vcpu-4g"}, r"no size 's-2vcpu-4g'\. Nearest: 's-2vcpu-4gb"),
-        ({"version": "1.12"}, "no Kubernetes version '1.12'"),
+        ({"version": "1.12"}, r"no Kubernetes version '1\.12'\. Nearest: '1\.34\."),
+        ({"version": "1.99.1"}, r"no Kubernetes version '1\.99\.1'\. Nearest: '1\.36\."),
     ],
 )
 def test_an_unknown_slug_names_the_nearest(
