@@ -132,8 +132,7 @@ def _check_age(site: Site, max_days: float) -> None:
     met = event.current()
     github = GitHub.from_environment(met) if met is not None else None
     found = job.check_age(site, timedelta(days=max_days), github=github)
-    days = found.age / timedelta(days=1)
     report.say(
-        f"The newest drill of {site.name} passed {days:.1f} days ago ({found.where}), with the backup "
+        f"The newest drill of {site.name} passed {job.told(found.age)} ago ({found.where}), with the backup "
         f"{found.evidence.backup}; its signature is right."
     )

@@ -32,10 +32,10 @@ from automation.toolchain import install
 LOSSES = ("entry", "file", "object")
 _ONE_MACHINE = "The cluster ran on one machine: a lost region or a lost object store was not drilled."
 _ONE_REGION = "The cluster was lost, not its region: the object store and the account survived."
-_LIMITS = (
-    "Objects were compared in the namespaces of the backup; the platform comes from Git and was checked by Argo CD.",
-    "Data was proven for the sample application: what other applications hold is covered, but not read back.",
+_OBJECTS = (
+    "Objects were compared in the namespaces of the backup; the platform comes from Git and was checked by Argo CD."
 )
+_DATA = "Data was proven for the sample application: what other applications hold is covered, but not read back."
 _TOOLS = ("kubernetes", "argocd", "velero", "velero-plugin-for-aws", "tofu")
 
 T = TypeVar("T")
@@ -254,7 +254,7 @@ class _Run:
                 "versions": {tool: install.version(tool) for tool in _TOOLS},
                 "verdict": "failed" if found["reasons"] else "passed",
                 "reasons": found["reasons"],
-                "limits": self._limits(run),
+                "limits": self._limits(run, found),
                 "not_compared": found.get("not_compared", []),
             }
         )
@@ -271,8 +271,9 @@ class _Run:
             )
         return Outcome(told, *files)
 
-    def _limits(self, run: dict[str, Any]) -> list[str]:
-        told = [_ONE_REGION if self.site.provider.kind == "doks" else _ONE_MACHINE, *_LIMITS]
+    def _limits(self, run: dict[str, Any], found: dict[str, Any]) -> list[str]:
+        told = [_ONE_REGION if self.site.provider.kind == "doks" else _ONE_MACHINE]
+        told += [limit for what, limit in (("objects", _OBJECTS), ("data", _DATA)) if found[what]]
         if self.backup:
             told.append(
                 f"The backup was an existing one, begun {run['made']}: its RPO tells its age, and was held against no "

@@ -89,14 +89,14 @@ def check_age(site: Site, longest: timedelta, *, github: GitHub | None = None, n
     hint = f"Run a drill: 'dogitops drill {site.name}', or the workflow {WORKFLOW}."
     age = (now or datetime.now(UTC)) - found.finished
     if found.verdict != "passed":
-        told = "; ".join(found.reasons[:3])
-        raise VerificationFailed(f"The newest drill of {site.name} ({where}, {finished}) failed: {told}", hint=hint)
+        why = "; ".join(found.reasons[:3])
+        raise VerificationFailed(f"The newest drill of {site.name} ({where}, {finished}) failed: {why}", hint=hint)
     if age < -_AHEAD:
         raise VerificationFailed(f"The newest drill of {site.name} ({where}) ended in the future: {finished}.")
     if age > longest:
         raise VerificationFailed(
-            f"The newest drill of {site.name} ({where}) is too old: it ended {finished}, {_days(age)} ago, "
-            f"and {_days(longest)} are allowed.",
+            f"The newest drill of {site.name} ({where}) is too old: it ended {finished}, {told(age)} ago, "
+            f"and {told(longest)} are allowed.",
             hint=hint,
         )
     return Aged(where, found, age)
@@ -130,8 +130,8 @@ def _newest_artifact(site: Site, github: GitHub) -> tuple[str, evidence.Evidence
             try:
                 found = evidence.read(path, key)
             except VerificationFailed as error:
-                told = error.message.replace(str(path), names[-1])
-                raise VerificationFailed(f"The evidence of {where} is not believed: {told}", hint=error.hint) from error
+                why = error.message.replace(str(path), names[-1])
+                raise VerificationFailed(f"The evidence of {where} is not believed: {why}", hint=error.hint) from error
         _is_of(site, found, where)
         return where, found
     raise VerificationFailed(
@@ -171,6 +171,9 @@ def _own_key(site: Site) -> evidence.SigningKey:
     return evidence.SigningKey.kept_in(site.kept / "secrets" / "evidence.pem")
 
 
-def _days(length: timedelta) -> str:
-    days = length / timedelta(days=1)
-    return f"{days:.1f} days" if days >= 1 else f"{length / timedelta(hours=1):.1f} hours"
+def told(length: timedelta) -> str:
+    """Return a length of time as people say it, in its largest unit."""
+    for unit, one in (("days", timedelta(days=1)), ("hours", timedelta(hours=1))):
+        if length >= one:
+            return f"{length / one:.1f} {unit}"
+    return f"{max(length / timedelta(minutes=1), 0):.0f} minutes"

@@ -16,7 +16,7 @@ import yaml
 from automation.errors import ConfigurationError, VerificationFailed
 from automation.github.client import GitHub
 from automation.github.transport import Patience
-from automation.jobs.evidence import WORKFLOW, check_age, copy, signing_key
+from automation.jobs.evidence import WORKFLOW, check_age, copy, signing_key, told
 from automation.jobs.site import Site
 from automation.recovery import evidence, evidence_report
 from automation.secret import Secret
@@ -34,9 +34,9 @@ WEEK = timedelta(days=8)
 def drilled(site: Site, days_ago: float = 1, *, key: evidence.SigningKey | None = None, **changed: Any) -> Path:
     """Leave evidence of a drill."""
     finished = (NOW - timedelta(days=days_ago)).timestamp()
-    told = {**PASSED, "started": finished - 300, "finished": finished, "run": f"r{days_ago}", **changed}
+    report = {**PASSED, "started": finished - 300, "finished": finished, "run": f"r{days_ago}", **changed}
     file, _ = evidence_report.write(
-        site.kept / "evidence", evidence.Evidence.model_validate(told), key or signing_key(site)
+        site.kept / "evidence", evidence.Evidence.model_validate(report), key or signing_key(site)
     )
     return file
 
@@ -71,6 +71,19 @@ def test_anything_else_is_told_and_exits_with_5(site: Site, leave: Callable[[Sit
     with pytest.raises(VerificationFailed, match=told) as caught:
         check_age(site, WEEK, now=NOW)
     assert caught.value.exit_code == 5
+
+
+@pytest.mark.parametrize(
+    ("length", "text"),
+    [
+        (timedelta(days=8), "8.0 days"),
+        (timedelta(hours=5, minutes=30), "5.5 hours"),
+        (timedelta(seconds=90), "2 minutes"),
+        (timedelta(seconds=-5), "0 minutes"),
+    ],
+)
+def test_an_age_is_told_in_its_largest_unit(length: timedelta, text: str) -> None:
+    assert told(length) == text
 
 
 def unsigned(file: Path) -> None:
