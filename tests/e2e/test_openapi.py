@@ -33,6 +33,28 @@ BODIES: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("openapi_bodies
 # What the document doesn't know and the real API does: regions and distributions that are newer than it.
 NEWER = {"ams1": ["atl1", "ric1"], "Arch Linux": ["AlmaLinux"]}
 
+# What is refused here and rightly so: another operation took or uses what there was one of, there are several
+# registries, or no action and no collection of garbage of that resource is known. Tests by pydo do these.
+NEVER_DONE = {
+    "DELETE /v2/kubernetes/clusters/{cluster_id}",
+    "DELETE /v2/kubernetes/clusters/{cluster_id}/destroy_with_associated_resources/dangerous",
+    "DELETE /v2/kubernetes/clusters/{cluster_id}/node_pools/{node_pool_id}",
+    "DELETE /v2/kubernetes/clusters/{cluster_id}/node_pools/{node_pool_id}/nodes/{node_id}",
+    "DELETE /v2/registry",
+    "DELETE /v2/snapshots/{snapshot_id}",
+    "DELETE /v2/volumes",
+    "DELETE /v2/vpcs/{vpc_id}",
+    "GET /v2/images/{image_id}/actions/{action_id}",
+    "GET /v2/registries/{registry_name}/garbage-collection",
+    "GET /v2/registry",
+    "GET /v2/registry/docker-credentials",
+    "GET /v2/registry/{registry_name}/garbage-collection",
+    "GET /v2/reserved_ips/{reserved_ip}/actions/{action_id}",
+    "GET /v2/volumes/{volume_id}/actions/{action_id}",
+    "PUT /v2/registries/{registry_name}/garbage-collection/{garbage_collection_uuid}",
+    "PUT /v2/registry/{registry_name}/garbage-collection/{garbage_collection_uuid}",
+}
+
 pytestmark = pytest.mark.e2e
 
 
@@ -94,6 +116,7 @@ def there(cloud: DigitalOceanSimulator) -> dict[str, Any]:
     return {
         "ssh_key_identifier": key["id"],
         "droplet_id": droplet["id"],
+        "droplet": str(droplet["id"]),
         "volume_id": volume["id"],
         "action_id": action["id"],
         "image_id": client.images.list(private=True)["images"][0]["id"],
@@ -119,8 +142,13 @@ def around(client: pydo.Client, droplet: int) -> dict[str, Any]:
     order = {**made["POST /v2/kubernetes/clusters"], "name": "main"}
     cluster = client.kubernetes.create_cluster(order)["kubernetes_cluster"]
     (pool,) = cluster["node_pools"]
+    vpc, *more = [client.vpcs.create({"name": name, "region": "fra1"})["vpc"]["id"] for name in ("inner", "b", "c")]
+    peering = client.vpc_peerings.create({"name": "first", "vpc_ids": [vpc, more[0]]})["vpc_peering"]
     return {
-        "vpc_id": client.vpcs.create({"name": "inner", "region": "fra1"})["vpc"]["id"],
+        "vpc_id": vpc,
+        "second_vpc": more[0],
+        "third_vpc": more[1],
+        "vpc_peering_id": peering["id"],
         "firewall_id": firewall["id"],
         "lb_id": balancer["id"],
         "reserved_ip": client.reserved_ips.create({"region": "fra1"})["reserved_ip"]["ip"],
@@ -181,9 +209,13 @@ def test_answers_are_what_the_document_says(
     schema = schemathesis.openapi.from_dict(document)
     headers = {"Authorization": f"Bearer {cloud.token()}"}
     answered: Counter[int] = Counter()
+    done: set[str] = set()
     wrong = []
     operations = [found.ok() for found in schema.get_all_operations()]
-    for operation in sorted(operations, key=lambda it: it.method == "delete"):  # what is there is asked for first
+    # What is there is asked for first; it goes from the leaves up.
+    for operation in sorted(
+        operations, key=lambda it: it.path.count("/") if it.method == "delete" else 99, reverse=True
+    ):
         turns = itertools.count()
 
         @hypothesis.given(case=operation.as_strategy())
@@ -204,6 +236,8 @@ def test_answers_are_what_the_document_says(
                 case.query = {"tag_name": "x"} if "actions" in case.path else {}
             answer = case.call_and_validate(base_url=cloud.url, headers=headers, checks=checks)
             answered[answer.status_code] += 1
+            if answer.status_code < 300:
+                done.add(operation.label)  # noqa: B023
 
         try:
             ask()
@@ -211,3 +245,4 @@ def test_answers_are_what_the_document_says(
             wrong.append(f"{operation.label}: {error}")
     assert not wrong, "\n\n".join(wrong)
     assert {200, 201, 202, 204, 404, 422} <= set(answered)
+    assert {operation.label for operation in operations} - done <= NEVER_DONE

@@ -15,10 +15,10 @@ Troubles meet resources by what they try and by name (with ``*``); the code of t
 from __future__ import annotations
 
 import fnmatch
-import random
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from random import Random
 
 KINDS = {
     "429": "the limit of requests in a minute is reached: 429 with retry-after, before any effect",
@@ -78,14 +78,14 @@ class Schedule:
     ``fate`` is drawn from by what resources try; None, where no trouble comes by chance.
     """
 
-    random: random.Random
+    random: Random
     share: float
     kinds: tuple[str, ...]
     path: str
     seconds: float
     retry_after: int
     at_most: int
-    fate: random.Random | None = None
+    fate: Random | None = None
 
 
 @dataclass
@@ -124,7 +124,7 @@ class Faults:
         kinds = tuple(kinds)
         for kind in kinds:
             Fault(kind)
-        drawn, fate = random.Random(seed), random.Random(f"troubles of {seed}") if troubles else None  # noqa: S311
+        drawn, fate = Random(seed), Random(f"troubles of {seed}") if troubles else None  # noqa: S311
         self.scheduled = Schedule(drawn, share, kinds, path, seconds, retry_after, at_most, fate)
 
     def clear(self) -> None:
