@@ -77,13 +77,20 @@ class ObjectStore:
         )
 
     def ensure_bucket(self, bucket: str) -> bool:
-        """Make the bucket where there is none; return whether it was made."""
+        """Make the bucket where there is none; return whether it was made.
+
+        Where it is there, keys that are limited to its objects will do: those of Spaces can't list buckets.
+        """
         with _reached(self.endpoint):
             client = self.client()
-            if any(found.get("Name") == bucket for found in client.list_buckets().get("Buckets", [])):
-                return False
-            client.create_bucket(Bucket=bucket)
-        return True
+            try:
+                client.list_objects_v2(Bucket=bucket, MaxKeys=1)
+            except _client_error() as error:
+                if _code(error) not in _GONE:
+                    raise
+                client.create_bucket(Bucket=bucket)
+                return True
+        return False
 
     def buckets(self) -> list[str]:
         """Return the names of all buckets."""

@@ -36,6 +36,12 @@ def test_a_bucket_is_made_once(s3: S3, store: ObjectStore) -> None:
     assert list(s3.buckets) == ["dogitops-a"]
 
 
+def test_a_bucket_that_is_there_is_used_by_keys_that_may_list_none(s3: S3, store: ObjectStore) -> None:
+    store.ensure_bucket("dogitops-a")
+    store.ensure_bucket("dogitops-a")
+    assert all(path.startswith("/dogitops-a") for _, path, _ in s3.seen)
+
+
 def test_requests_are_such_that_compatibles_understand_them(s3: S3, store: ObjectStore) -> None:
     store.ensure_bucket("dogitops-a")
     method, path, headers = s3.seen[-1]
