@@ -7,9 +7,11 @@ nothing of the root's backend is read.
 
 from __future__ import annotations
 
+import fcntl
 import json
-import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from shutil import copy2
 from tempfile import TemporaryDirectory
@@ -73,7 +75,8 @@ def plan(workspace: Workspace, name: str, tofu: Path) -> dict[str, Any]:
         mocks = _mocks() if f"{_PROVIDER}/{_PROVIDER}" in text else ""
         (root / _TEST).write_text(f'{mocks}run "estimate" {{\n  command = plan\n}}\n')
         variables = [f"-var-file={EXAMPLE}"] if (root / EXAMPLE).exists() and not _given(root) else []
-        return _honest(_tested(tofu, root, variables, name))
+        with _providers() as providers:
+            return _honest(_tested(tofu, root, variables, name, providers))
 
 
 def _mocks() -> str:
@@ -96,12 +99,12 @@ def _given(root: Path) -> bool:
     return any(_GIVEN.fullmatch(file.name) for file in root.iterdir())
 
 
-def _tested(tofu: Path, root: Path, variables: list[str], name: str) -> dict[str, Any]:
+def _tested(tofu: Path, root: Path, variables: list[str], name: str, providers: Path) -> dict[str, Any]:
     locked = ["-lockfile=readonly"] if (root / _LOCK).exists() else []
-    done = _run(tofu, ["init", "-backend=false", "-input=false", "-no-color", *locked], root)
+    done = _run(tofu, ["init", "-backend=false", "-input=false", "-no-color", *locked], root, providers)
     if done.returncode != 0:
         raise _failed(name, done.text)
-    done = _run(tofu, ["test", "-json", "-verbose", f"-filter={_TEST}", *variables], root)
+    done = _run(tofu, ["test", "-json", "-verbose", f"-filter={_TEST}", *variables], root, providers)
     planned: dict[str, Any] | None = None
     problems = []
     for line in done.stdout.splitlines():
@@ -127,9 +130,20 @@ def _failed(name: str, told: str) -> DogitopsError:
     )
 
 
-def _run(tofu: Path, words: list[str], root: Path) -> Completed:
-    providers = Path(os.environ.get("TF_PLUGIN_CACHE_DIR") or cache_folder() / "providers")
-    providers.mkdir(parents=True, exist_ok=True)  # tofu does not make it
+@contextmanager
+def _providers() -> Iterator[Path]:
+    """Hold a cache of providers for ourselves: where nothing is locked, ``init`` writes a provider into it anew.
+
+    That must not happen under the hands of a plan or apply that runs it from there, nor of another estimate.
+    """
+    folder = cache_folder() / "estimates"
+    folder.mkdir(parents=True, exist_ok=True)  # tofu does not make it
+    with (folder / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield folder
+
+
+def _run(tofu: Path, words: list[str], root: Path, providers: Path) -> Completed:
     variables = {
         "TF_IN_AUTOMATION": "1",
         "TF_INPUT": "0",

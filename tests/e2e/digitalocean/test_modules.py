@@ -116,10 +116,11 @@ def given(folder: Path) -> list[str]:
     return [*example, *(["-var=keep_data=false"] if keep else [])]
 
 
-def life(configuration: dict[str, str], place: str, home: Path) -> dict[str, list[str]]:
+def life(configuration: dict[str, str], lock: Path, place: str, home: Path) -> dict[str, list[str]]:
     """Apply, find nothing more to do, scale, find nothing to do, destroy; return what is left."""
     folder = shutil.copytree(OPENTOFU, home / "opentofu", ignore=shutil.ignore_patterns(".terraform*")) / place
     (folder / "backend_override.tf").write_text(LOCAL)
+    shutil.copy(lock, folder)
     with account(configuration, home / "spaces") as (cloud, variables):
         root = of(folder, variables)
         root.tofu("init", "-input=false")
@@ -141,14 +142,26 @@ PLACES = [
 
 
 @pytest.fixture(scope="module")
+def lock(configuration: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a lock file: without one, tofu writes the provider into the cache anew, while others run it from there."""
+    folder = tmp_path_factory.mktemp("lock")
+    shutil.copy(OPENTOFU / "modules" / "vpc" / "versions.tf", folder)
+    of(folder, configuration).tofu("init", "-input=false")
+    return folder / ".terraform.lock.hcl"
+
+
+@pytest.fixture(scope="module")
 def lives(
-    request: pytest.FixtureRequest, configuration: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    configuration: dict[str, str],
+    lock: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[dict[str, Future[dict[str, list[str]]]]]:
     """Begin the lives of all that are asked for, side by side: the provider waits more than it works."""
     asked = {getattr(item, "callspec", None) and item.callspec.params.get("place") for item in request.session.items}  # type: ignore[attr-defined]
     with ThreadPoolExecutor(5) as pool:
         yield {
-            place: pool.submit(life, configuration, place, tmp_path_factory.mktemp("life"))
+            place: pool.submit(life, configuration, lock, place, tmp_path_factory.mktemp("life"))
             for place in PLACES
             if place in asked
         }
