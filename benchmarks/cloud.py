@@ -98,9 +98,9 @@ def applying(repeat: int) -> Result:
     busy: list[float] = []
     answer = App.__call__
 
-    async def timed(self: App, *scope_receive_send: Any) -> None:
+    async def timed(self: App, scope: Any, receive: Any, send: Any) -> None:
         began = time.perf_counter()
-        await answer(self, *scope_receive_send)
+        await answer(self, scope, receive, send)
         busy.append(time.perf_counter() - began)
 
     App.__call__ = timed  # type: ignore[method-assign]
