@@ -36,11 +36,21 @@ module "machines" {
   tags                  = ["dogitops:env:production"]
 }
 
+# The provider makes buckets with a Spaces key, the one of the state.
+module "backups" {
+  source = "../../modules/spaces"
+
+  name    = local.name
+  region  = local.region
+  keep    = var.keep_data
+  buckets = { backups = {} }
+}
+
 module "project" {
   source = "../../modules/project"
 
   name        = local.name
   description = "The environment production of dogitops"
   environment = var.environment
-  resources   = module.machines.urns
+  resources   = concat(module.machines.urns, module.backups.urns)
 }

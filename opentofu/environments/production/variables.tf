@@ -31,3 +31,10 @@ variable "workers" {
   type        = number
   default     = 3
 }
+
+variable "keep_data" {
+  description = "Whether a plan that would destroy the bucket of backups fails. Set it to false (TF_VAR_keep_data=false), apply, and destroy then."
+  type        = bool
+  default     = true
+  nullable    = false
+}

@@ -38,11 +38,21 @@ module "machines" {
   tags                  = ["dogitops:env:single-node"]
 }
 
+# The provider makes buckets with a Spaces key, the one of the state.
+module "backups" {
+  source = "../../modules/spaces"
+
+  name    = local.name
+  region  = local.region
+  keep    = var.keep_data
+  buckets = { backups = {} }
+}
+
 module "project" {
   source = "../../modules/project"
 
   name        = local.name
   description = "The environment single-node of dogitops"
   environment = "production"
-  resources   = module.machines.urns
+  resources   = concat(module.machines.urns, module.backups.urns)
 }

@@ -12,3 +12,14 @@ output "volume_id" {
   description = "Id of the volume."
   value       = module.machines.volume_id
 }
+
+output "backup_bucket" {
+  description = "Bucket that holds the backups."
+  value       = module.backups.buckets["backups"]
+}
+
+output "backup_key" {
+  description = "Key that opens that bucket and no other."
+  value       = module.backups.keys["backups"]
+  sensitive   = true
+}

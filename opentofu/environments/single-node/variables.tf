@@ -15,7 +15,7 @@ variable "api_allowed_addresses" {
 }
 
 variable "keep_data" {
-  description = "Whether a plan that would destroy the volumes fails. Set it to false (TF_VAR_keep_data=false), apply, and destroy then."
+  description = "Whether a plan that would destroy the volumes or the bucket of backups fails. Set it to false (TF_VAR_keep_data=false), apply, and destroy then."
   type        = bool
   default     = true
   nullable    = false

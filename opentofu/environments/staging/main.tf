@@ -75,11 +75,21 @@ module "firewall" {
   ]
 }
 
+# The provider makes buckets with a Spaces key, the one of the state.
+module "backups" {
+  source = "../../modules/spaces"
+
+  name    = local.name
+  region  = local.region
+  keep    = var.keep_data
+  buckets = { backups = {} }
+}
+
 module "project" {
   source = "../../modules/project"
 
   name        = local.name
   description = "The environment staging of dogitops"
   environment = "staging"
-  resources   = concat([module.kubernetes.urn], module.storage.urns)
+  resources   = concat([module.kubernetes.urn], module.storage.urns, module.backups.urns)
 }

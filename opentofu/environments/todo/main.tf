@@ -52,11 +52,21 @@ module "kubernetes" {
   }
 }
 
+# The provider makes buckets with a Spaces key, the one of the state.
+module "backups" {
+  source = "../../modules/spaces"
+
+  name    = local.name
+  region  = "nyc3" # nyc1 has none
+  keep    = var.keep_data
+  buckets = { backups = {} }
+}
+
 module "project" {
   source = "../../modules/project"
 
   name        = local.name
   description = "The todo application"
   environment = "production"
-  resources   = [module.kubernetes.urn]
+  resources   = concat([module.kubernetes.urn], module.backups.urns)
 }

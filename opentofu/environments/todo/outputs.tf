@@ -23,3 +23,14 @@ output "kubeconfig" {
   value       = module.kubernetes.kubeconfig
   sensitive   = true
 }
+
+output "backup_bucket" {
+  description = "Bucket that holds the backups."
+  value       = module.backups.buckets["backups"]
+}
+
+output "backup_key" {
+  description = "Key that opens that bucket and no other."
+  value       = module.backups.keys["backups"]
+  sensitive   = true
+}

@@ -3,3 +3,10 @@ variable "api_allowed_addresses" {
   type        = list(string)
   default     = []
 }
+
+variable "keep_data" {
+  description = "Whether a plan that would destroy the bucket of backups fails. Set it to false (TF_VAR_keep_data=false), apply, and destroy then."
+  type        = bool
+  default     = true
+  nullable    = false
+}
