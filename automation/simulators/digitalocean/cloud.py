@@ -90,6 +90,7 @@ class Cloud:
 
     def load(self, path: Path) -> None:
         """Take the state from a file. Raises ConfigurationError when it is none."""
+        ready()  # what a file may hold is known then
         state = store.load(path)
         with self.lock:
             self.state = state

@@ -44,9 +44,6 @@ def load(path: Path) -> State:
 
     from pydantic import ValidationError  # noqa: PLC0415
 
-    from automation.simulators.digitalocean.cloud import ready  # noqa: PLC0415
-
-    ready()
     try:
         content: dict[str, Any] = json.loads(path.read_text())
         state = State(counter=content["counter"], seed=content["seed"], time=content["time"], notes=content["notes"])
