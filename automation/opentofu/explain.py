@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from automation.errors import CommandFailed, ConfigurationError, DogitopsError
+from automation.errors import CommandFailed, ConfigurationError, DogitopsError, Refused
 
 _READS_ONLY: Final = frozenset({"init", "plan", "show", "state", "output"})  # what may simply be run again
 _RATE_LIMIT: Final = re.compile(
@@ -45,6 +45,7 @@ def explained(command: str, returncode: int, text: str, name: str) -> DogitopsEr
         or _plan_of_another_time(text, flat, name)
         or _passing(command, text, flat, name)
         or _out_of_reach(command, text, flat, name)
+        or _kept(text, flat, name)
         or _broken_configuration(command, text, flat, name)
     )
     if known is not None:
@@ -134,6 +135,22 @@ def _out_of_reach(command: str, text: str, flat: str, name: str) -> DogitopsErro
             hint="Check their 'source' and 'version' in required_providers, and that the registry has them.",
         )
     return None
+
+
+def _kept(text: str, flat: str, name: str) -> DogitopsError | None:
+    """Recognise that a plan would destroy what ``prevent_destroy`` keeps."""
+    kept = list(dict.fromkeys(re.findall(r"Resource instance (\S+) has prevent_destroy set", flat)))
+    if not kept:
+        return None
+    others = [block for block in _errors(text) if "has prevent_destroy set" not in " ".join(block.split())]
+    if others:
+        return None
+    listed = "\n".join(f"  {address}" for address in kept)
+    return Refused(
+        f"The plan would destroy what {name} keeps (prevent_destroy):\n{listed}",
+        hint="If its data may be lost, set TF_VAR_keep_data=false (or take prevent_destroy away, where the environment "
+        "has no such variable) and run the command again.",
+    )
 
 
 def _broken_configuration(command: str, text: str, flat: str, name: str) -> DogitopsError | None:

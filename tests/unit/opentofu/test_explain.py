@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from automation.errors import CommandFailed, ConfigurationError, DogitopsError
+from automation.errors import CommandFailed, ConfigurationError, DogitopsError, Refused
 from automation.opentofu.explain import Passing, StateLocked, explained, plain
 
 NO_REGISTRY = """
@@ -54,6 +54,27 @@ Error: Missing name for resource
    1: resource "x" {
 
 All resource blocks must have 2 labels (type, name).
+"""
+KEPT = """
+Error: Resource instance cannot be destroyed
+
+  on ../../modules/spaces/main.tf line 13:
+  13: resource "digitalocean_spaces_bucket" "this" {
+
+Resource instance module.backups.digitalocean_spaces_bucket.this["backups"]
+has prevent_destroy set, but the plan calls for it to be destroyed.
+
+To proceed, either disable prevent_destroy for this resource or exclude
+instances of this resource from this round using:
+    -exclude="module.backups.digitalocean_spaces_bucket.this"
+
+Error: Resource instance cannot be destroyed
+
+  on ../../modules/storage/main.tf line 11:
+  11: resource "digitalocean_volume" "this" {
+
+Resource instance module.storage.digitalocean_volume.this["loki"] has
+prevent_destroy set, but the plan calls for it to be destroyed.
 """
 UNSUPPORTED = """
 ╷
@@ -179,3 +200,15 @@ def test_other_errors_are_told_as_they_are() -> None:
     found = error("plan", "\x1b[31mError:\x1b[0m no such luck")
     assert isinstance(found, CommandFailed)
     assert found.message == "tofu plan exited with 1\nError: no such luck"
+
+
+def test_what_is_kept_is_refused_by_name() -> None:
+    found = explained("plan", 1, KEPT, "dev")
+    assert isinstance(found, Refused)
+    assert found.message.splitlines() == [
+        "The plan would destroy what dev keeps (prevent_destroy):",
+        '  module.backups.digitalocean_spaces_bucket.this["backups"]',
+        '  module.storage.digitalocean_volume.this["loki"]',
+    ]
+    assert "TF_VAR_keep_data=false" in str(found.hint)
+    assert isinstance(explained("plan", 1, KEPT + "\n" + plain(UNSUPPORTED), "dev"), ConfigurationError)
