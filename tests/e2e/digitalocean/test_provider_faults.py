@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import signal
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +17,7 @@ from automation.digitalocean.client import DigitalOcean
 from automation.digitalocean.transport import Patience
 from automation.jobs.reap import Reaper, reap
 from automation.secret import Secret
-from automation.simulators.digitalocean import DigitalOceanSimulator
+from automation.simulators.digitalocean import Delays, DigitalOceanSimulator, Limits
 from tests import faults
 from tests.e2e.digitalocean.provider import APPLY, Root, root_of
 from tests.unit.simulators.digitalocean.ocean import standing
@@ -73,6 +75,8 @@ resource "digitalocean_loadbalancer" "front" {
   }
 }
 """
+SIDE_BY_SIDE = 6
+A_WHILE = 60.0
 NEVER_ACTIVE = "load balancer never becomes active"
 
 
@@ -118,20 +122,38 @@ def interrupted(root: Root, cloud: DigitalOceanSimulator) -> str:
     return f"waits for it; interrupted, it fails: {error_in(output)} The destroy removes it."
 
 
-@pytest.mark.parametrize("row", faults.ROWS)
-def test_the_table_of_faults_is_what_happens(
-    cloud: DigitalOceanSimulator, configuration: dict[str, str], tmp_path: Path, row: str
-) -> None:
-    root = root_of(cloud, configuration, tmp_path / "root", text_of(row))
+def outcome_of(root: Root, cloud: DigitalOceanSimulator, row: str) -> str:
+    """Return what becomes of an apply, after a reap that leaves nothing."""
     if row.startswith("volume"):
         root.apply()
     faults.ROWS[row](cloud)
     outcome = interrupted(root, cloud) if row == NEVER_ACTIVE else lived(root, cloud, row)
     cloud.faults.clear()
+    cloud.advance(A_WHILE)  # so that deletions end
     account = DigitalOcean(Secret(cloud.token()), cloud.url, Patience(poll=0.2))
     left = [item for item in inventory.look(account) if item.kind != "tag"]
-    if left:
-        outcome += f" Left: {', '.join(sorted(item.kind for item in left))}."
     reap(Reaper(account, everything=True, now=datetime.now(UTC)), confirm=lambda _: True)
+    cloud.advance(A_WHILE)
     assert standing(cloud) == {}, "orphaned"
-    faults.compare(row, faults.PROVIDER, outcome)
+    assert cloud.unknown() == []
+    return outcome + (f" Left: {', '.join(sorted(item.kind for item in left))}." if left else "")
+
+
+@pytest.fixture(scope="module")
+def outcomes(
+    request: pytest.FixtureRequest, configuration: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[str]]]:
+    """Begin all rows that are asked for, several beside each other: the provider waits most of the time."""
+    tests = [it for it in request.session.items if isinstance(it, pytest.Function) and it.module is request.module]
+    delays, limits = Delays.scaled(0.01), Limits(hour=None, minute=None)
+    with ExitStack() as clouds, ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        ready = {}
+        for row in [str(test.callspec.params["row"]) for test in tests]:  # one after another: they share a cache
+            cloud = clouds.enter_context(DigitalOceanSimulator(delays=delays, limits=limits))
+            ready[row] = cloud, root_of(cloud, configuration, tmp_path_factory.mktemp("root"), text_of(row))
+        yield {row: pool.submit(outcome_of, root, cloud, row) for row, (cloud, root) in ready.items()}
+
+
+@pytest.mark.parametrize("row", faults.ROWS)
+def test_the_table_of_faults_is_what_happens(outcomes: dict[str, Future[str]], row: str) -> None:
+    faults.compare(row, faults.PROVIDER, outcomes[row].result())
