@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -227,3 +228,33 @@ def test_what_an_environment_costs(configuration: dict[str, str], monkeypatch: p
         cost.check(name, found, told)
     written = (OPENTOFU / "environments" / "README.md").read_text()
     assert f"${COSTS[name][0]} to ${COSTS[name][1]}" in written
+
+
+def test_an_environment_is_taken_into_use(configuration: dict[str, str], tmp_path: Path) -> None:
+    """As opentofu/environments/README.md says, with the state in (simulated) Spaces: plan, apply, destroy."""
+    shutil.copytree(OPENTOFU, tmp_path / "opentofu", ignore=shutil.ignore_patterns(".terraform*"))
+    folder = tmp_path / "opentofu" / "environments" / "single-node"
+    shutil.copy(folder / "environment.example.yaml", folder / "environment.yaml")
+    shutil.copy(folder / "example.tfvars", folder / "terraform.tfvars")
+    with account(configuration, tmp_path / "spaces") as (cloud, variables):
+        here = {
+            "DOGITOPS_ROOT": str(tmp_path),
+            "DOGITOPS_STATE": str(tmp_path / "kept"),
+            "SPACES_ENDPOINT_URL": "http://fra1.digitaloceanspaces.com",  # through the proxy that serves them
+            "NO_PROXY": "127.0.0.1,localhost",
+        }
+        env = {name: value for name, value in (variables | here).items() if name != "TF_PLUGIN_CACHE_DIR"}
+        of(folder, variables).tofu("init", "-backend=false", "-input=false")  # locks the provider
+
+        def dogitops(*words: str, code: int = 0, **more: str) -> str:
+            done = run([sys.executable, "-m", "automation", *words], cwd=ROOT, env=env | more, check=False)
+            assert done.returncode == code, done.text
+            return done.text
+
+        assert "+ module.machines.digitalocean_droplet.first" in dogitops("plan", "single-node")
+        assert "198.19." in dogitops("apply", "single-node")
+        assert "no changes" in dogitops("plan", "single-node")
+        told = dogitops("destroy", "single-node", "--yes", code=3)
+        assert "would destroy what single-node keeps (prevent_destroy)" in told
+        dogitops("destroy", "single-node", "--yes", TF_VAR_keep_data="false")
+        assert left(cloud) == {"spaces": ["dogitops-single-node-state"]}
