@@ -30,6 +30,7 @@ import yaml  # noqa: E402 - see above
 from bare import Bare  # noqa: E402
 from cloud import applying, reaping  # noqa: E402
 from measure import RESULTS, Figure, Pair, Ran, Result, phases, run, timed  # noqa: E402
+from modules import modules  # noqa: E402
 from planning import planning  # noqa: E402
 from plans import plans  # noqa: E402
 from simulator import simulator  # noqa: E402
@@ -219,6 +220,7 @@ BENCHMARKS = {
     "simulator": (simulator, 5),
     "reaping": (reaping, 1),
     "applying": (applying, 3),
+    "modules": (modules, 1),
 }
 
 

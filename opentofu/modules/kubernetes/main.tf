@@ -15,7 +15,6 @@
  * - The kubeconfig is in the state. Its token lives as long as `kubeconfig_seconds` says.
  */
 locals {
-  # What the pools' droplets carry, too. A tag with the environment's name would need the module to know it.
   tags = setunion(["dogitops"], var.tags)
 
   default_pool = var.node_pools[var.default_pool]
