@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from automation.errors import ConfigurationError, DogitopsError, did_you_mean
-from automation.opentofu import changed
+from automation.opentofu import changed, explain
 from automation.process import Completed, run
 from automation.workspace import Workspace, cache_folder
 
@@ -103,7 +103,7 @@ def _tested(tofu: Path, root: Path, variables: list[str], name: str, providers: 
     locked = ["-lockfile=readonly"] if (root / _LOCK).exists() else []
     done = _run(tofu, ["init", "-backend=false", "-input=false", "-no-color", *locked], root, providers)
     if done.returncode != 0:
-        raise _failed(name, done.text)
+        raise explain.explained("init", done.returncode, explain.plain(done.text), name)
     done = _run(tofu, ["test", "-json", "-verbose", f"-filter={_TEST}", *variables], root, providers)
     planned: dict[str, Any] | None = None
     problems = []

@@ -66,8 +66,20 @@ def test_a_root_that_can_not_be_planned_is_told_in_tofu_s_words(workspace: Works
 
 def test_a_root_that_is_no_configuration_is_told(workspace: Workspace, tofu: Path) -> None:
     (workspace.environments / "one" / "main.tf").write_text('resource "a" {')
-    with pytest.raises(DogitopsError, match="can't be planned"):
+    with pytest.raises(ConfigurationError, match="of one is not valid"):
         estimate.plan(workspace, "one", tofu)
+
+
+def test_a_provider_that_can_not_be_had_is_no_fault_of_the_configuration(
+    workspace: Workspace, tofu: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tofu.rc").write_text('provider_installation {\n  filesystem_mirror {\n    path = "/nowhere"\n  }\n}\n')
+    monkeypatch.setenv("TF_CLI_CONFIG_FILE", str(tmp_path / "tofu.rc"))
+    needed = '  required_providers {\n    digitalocean = {\n      source = "digitalocean/digitalocean"\n    }\n  }\n'
+    (workspace.environments / "one" / "versions.tf").write_text(f"terraform {{\n{needed}}}\n")
+    with pytest.raises(DogitopsError, match="can't get the providers of one") as problem:
+        estimate.plan(workspace, "one", tofu)
+    assert "registry has them" in str(problem.value.hint)
 
 
 def test_an_unknown_name_is_told_with_the_nearest(workspace: Workspace, tofu: Path) -> None:
