@@ -11,6 +11,16 @@ module "storage" {
   snapshots = { loki-first = "loki" }
 }
 
+# What the snapshot holds, on a volume of its own.
+module "restored" {
+  source = "../.."
+
+  name    = "dogitops-example-restored"
+  region  = "fra1"
+  keep    = false
+  volumes = { loki = { size = 20, from_snapshot = module.storage.snapshot_ids["loki-first"] } }
+}
+
 output "ids" {
   description = "Ids of the volumes."
   value       = module.storage.ids
