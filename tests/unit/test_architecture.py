@@ -13,14 +13,16 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "automation"
 
-ROOMS = frozenset({"clusters", "digitalocean", "github", "gitops", "opentofu", "recovery", "simulators", "toolchain"})
+ROOMS = frozenset(
+    {"clusters", "digitalocean", "droplets", "github", "gitops", "opentofu", "recovery", "simulators", "toolchain"}
+)
 GROUND_PACKAGES = frozenset({"kube"})  # the seam to a cluster's API, which several rooms stand on
 BY_LAYER = {"cli": 4, "jobs": 3, "room": 2, "ground": 1}
 
 # Who may start processes: the one seam, what runs on after us, and a server that passes binary data on.
 STARTS_PROCESSES = frozenset({"process.py", "daemon.py", "gitops/server.py"})
 # Too slow to import for a command line that shall answer at once.
-HEAVY = frozenset({"azure", "boto3", "botocore", "cryptography", "kubernetes", "pydantic", "pydo", "yaml"})
+HEAVY = frozenset({"asyncssh", "azure", "boto3", "botocore", "cryptography", "kubernetes", "pydantic", "pydo", "yaml"})
 LONGEST_MODULE = 400  # lines; rarely over 300
 
 

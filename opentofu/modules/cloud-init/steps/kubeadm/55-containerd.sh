@@ -1,0 +1,13 @@
+#!/bin/sh
+# containerd, and into it the images that came with the machine's image.
+# shellcheck source=../../files/lib.sh
+. "${DOGITOPS_LIB:-/usr/local/lib/dogitops}/lib.sh"
+
+systemctl enable containerd.service
+systemctl restart containerd.service
+eventually 60 ctr version || die "containerd does not answer: $(journalctl -u containerd -n 20 --no-pager)"
+for archive in /usr/local/share/dogitops/images/*.tar; do
+  [ -f "$archive" ] || continue
+  # Pinned, or the kubelet would remove what it can't pull again.
+  ctr -n k8s.io images import --label io.cri-containerd.pinned=pinned "$archive"
+done
