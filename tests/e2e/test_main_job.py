@@ -66,9 +66,8 @@ def test_a_bootstrap_killed_half_way_finishes_when_started_again(clone: Clone) -
 def test_argo_cd_finds_what_bootstrap_started_as_it_would_have_made_it(clone: Clone) -> None:
     asked = "jsonpath={range .items[*]}{.metadata.name}={.status.operationState.phase} {end}"
     told = clone.kubectl("-n", "argocd", "get", "applications", "-l", "dogitops.io/zone=platform", "-o", asked)
-    assert dict(one.split("=") for one in told.split()) == dict.fromkeys(
-        ("argocd", "velero", "metrics-server", "local-storage"), ""
-    ), "none needed a sync"
+    platform = ("argocd", "local-storage", "metrics-server", "tenants", "velero")
+    assert dict(one.split("=") for one in told.split()) == dict.fromkeys(platform, ""), "none needed a sync"
     deployment = json.loads(
         clone.kubectl("-n", "velero", "get", "deployment", "velero", "-o", "json", "--show-managed-fields")
     )
