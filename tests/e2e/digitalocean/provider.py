@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from automation.simulators.digitalocean import DigitalOceanSimulator, spaces
+import pytest
+
+from automation.simulators.digitalocean import Delays, DigitalOceanSimulator, Limits, spaces
 from automation.toolchain import install
 from tests.unit.simulators.digitalocean.ocean import client_of
 
@@ -65,6 +67,21 @@ class Root:
         shown = json.loads(self.tofu("show", "-json"))
         found = shown.get("values", {}).get("root_module", {}).get("resources", [])
         return {it["address"]: it["values"] for it in found if it["mode"] == "managed"}
+
+
+@contextmanager
+def simulated() -> Iterator[DigitalOceanSimulator]:
+    """Serve a cloud in which things take a hundredth of their time; what it doesn't know fails the test."""
+    with DigitalOceanSimulator(delays=Delays.scaled(0.01), limits=Limits(hour=None, minute=None)) as cloud:
+        yield cloud
+        assert cloud.unknown() == []
+
+
+def asked_for(request: pytest.FixtureRequest, argument: str) -> list[str]:
+    """Return what ``argument`` is in those tests of the module that are to run."""
+    tests = [it for it in request.session.items if isinstance(it, pytest.Function) and it.module is request.module]
+    each = [test.callspec.params.get(argument) for test in tests if hasattr(test, "callspec")]
+    return [str(value) for value in each if value is not None]
 
 
 def root_of(cloud: DigitalOceanSimulator, configuration: dict[str, str], folder: Path, text: str) -> Root:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from automation.simulators.digitalocean import DigitalOceanSimulator, Fault
-from tests.e2e.digitalocean.provider import buckets, root_of
+from tests.e2e.digitalocean.provider import Root, asked_for, buckets, root_of, simulated
 from tests.unit.simulators.digitalocean.ocean import standing
 
 pytestmark = pytest.mark.e2e
@@ -53,30 +56,47 @@ IMPORTED = {
 RENAMED = {"digitalocean_database_firewall.main", "digitalocean_reserved_ip_assignment.spare"}
 
 
+def life(root: Root, cloud: DigitalOceanSimulator, name: str) -> None:
+    """Apply, change, import and destroy."""
+    there = standing(cloud)
+    root.apply()
+    root.assert_nothing_to_do()
+    before = root.resources()
+    changed = "-var=changed=true"
+    told = root.apply(changed)
+    assert "must be replaced" not in told
+    root.assert_nothing_to_do(changed)
+    for address, identifier in IMPORTED[name].items():
+        values = root.resources()[address]
+        root.tofu("state", "rm", address)
+        root.tofu("import", "-input=false", changed, address, identifier.format_map(values))
+    root.assert_nothing_to_do(changed)
+    after = root.resources()
+    kept = {address for address in before if after[address]["id"] == before[address]["id"]}
+    assert kept >= set(IMPORTED[name]) - RENAMED
+    root.apply("-destroy", changed)
+    assert root.resources() == {}
+    assert standing(cloud) == there
+
+
+@pytest.fixture(scope="module")
+def lives(
+    request: pytest.FixtureRequest, configuration: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[None]]]:
+    """Begin all lives that are asked for beside each other: the provider waits most of the time."""
+    with ExitStack() as clouds, ThreadPoolExecutor() as pool:
+        ready = {}
+        for name in asked_for(request, "name"):  # one after another: they share a cache
+            cloud, folder = clouds.enter_context(simulated()), tmp_path_factory.mktemp(name)
+            variables = clouds.enter_context(buckets(cloud, folder / "buckets"))
+            text = (CONFIGURATIONS / f"{name}.tf").read_text()
+            ready[name] = cloud, root_of(cloud, configuration | variables, folder / "root", text)
+        yield {name: pool.submit(life, root, cloud, name) for name, (cloud, root) in ready.items()}
+
+
 @pytest.mark.parametrize("name", sorted(IMPORTED))
-def test_the_whole_life(cloud: DigitalOceanSimulator, configuration: dict[str, str], tmp_path: Path, name: str) -> None:
-    with buckets(cloud, tmp_path / "buckets") as variables:
-        there = standing(cloud)
-        text = (CONFIGURATIONS / f"{name}.tf").read_text()
-        root = root_of(cloud, configuration | variables, tmp_path / name, text)
-        root.apply()
-        root.assert_nothing_to_do()
-        before = root.resources()
-        changed = "-var=changed=true"
-        told = root.apply(changed)
-        assert "must be replaced" not in told
-        root.assert_nothing_to_do(changed)
-        for address, identifier in IMPORTED[name].items():
-            values = root.resources()[address]
-            root.tofu("state", "rm", address)
-            root.tofu("import", "-input=false", changed, address, identifier.format_map(values))
-        root.assert_nothing_to_do(changed)
-        after = root.resources()
-        kept = {address for address in before if after[address]["id"] == before[address]["id"]}
-        assert kept >= set(IMPORTED[name]) - RENAMED
-        root.apply("-destroy", changed)
-        assert root.resources() == {}
-        assert standing(cloud) == there
+def test_the_whole_life(lives: dict[str, Future[None]], name: str) -> None:
+    lives[name].result()
 
 
 SMALL = """

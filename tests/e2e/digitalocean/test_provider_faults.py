@@ -17,9 +17,9 @@ from automation.digitalocean.client import DigitalOcean
 from automation.digitalocean.transport import Patience
 from automation.jobs.reap import Reaper, reap
 from automation.secret import Secret
-from automation.simulators.digitalocean import Delays, DigitalOceanSimulator, Limits
+from automation.simulators.digitalocean import DigitalOceanSimulator
 from tests import faults
-from tests.e2e.digitalocean.provider import APPLY, Root, root_of
+from tests.e2e.digitalocean.provider import APPLY, Root, asked_for, root_of, simulated
 from tests.unit.simulators.digitalocean.ocean import standing
 
 pytestmark = pytest.mark.e2e
@@ -135,7 +135,6 @@ def outcome_of(root: Root, cloud: DigitalOceanSimulator, row: str) -> str:
     reap(Reaper(account, everything=True, now=datetime.now(UTC)), confirm=lambda _: True)
     cloud.advance(A_WHILE)
     assert standing(cloud) == {}, "orphaned"
-    assert cloud.unknown() == []
     return outcome + (f" Left: {', '.join(sorted(item.kind for item in left))}." if left else "")
 
 
@@ -144,12 +143,10 @@ def outcomes(
     request: pytest.FixtureRequest, configuration: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Future[str]]]:
     """Begin all rows that are asked for, several beside each other: the provider waits most of the time."""
-    tests = [it for it in request.session.items if isinstance(it, pytest.Function) and it.module is request.module]
-    delays, limits = Delays.scaled(0.01), Limits(hour=None, minute=None)
     with ExitStack() as clouds, ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         ready = {}
-        for row in [str(test.callspec.params["row"]) for test in tests]:  # one after another: they share a cache
-            cloud = clouds.enter_context(DigitalOceanSimulator(delays=delays, limits=limits))
+        for row in asked_for(request, "row"):  # one after another: they share a cache
+            cloud = clouds.enter_context(simulated())
             ready[row] = cloud, root_of(cloud, configuration, tmp_path_factory.mktemp("root"), text_of(row))
         yield {row: pool.submit(outcome_of, root, cloud, row) for row, (cloud, root) in ready.items()}
 
