@@ -130,6 +130,27 @@ def _text(written: object) -> str:
     return written if isinstance(written, str) else ""
 
 
+def wait_for_ssh(machine: Machine, timeout: float, *, interval: float = 2.0) -> None:
+    """Wait until a machine that starts lets us in. Raises DeadlineExceeded; see :meth:`Machine.run` for the others."""
+    last = ["nothing was tried yet"]
+
+    def answers() -> bool:
+        try:
+            return machine.run("true").code == 0
+        except Unreachable as error:
+            last[0] = error.message
+            return False
+
+    wait.until(
+        answers,
+        f"SSH on {machine.name}",
+        timeout=timeout,
+        interval=interval,
+        state=lambda: last[0],
+        hint="Does the firewall let this network in?",
+    )
+
+
 def replace_host_key(machine: Machine, keep: Callable[[Machine], None]) -> Machine:
     """Give a machine a host key that it made itself; return it, known by that alone.
 
