@@ -21,7 +21,8 @@ _MAKE = (
     f"ssh-keygen -q -t ed25519 -N '' -C host -f {_HOST_KEY}.new; cat {_HOST_KEY}.new.pub"
 )
 _SWITCH = (
-    f"set -e; mv {_HOST_KEY}.new {_HOST_KEY}; mv {_HOST_KEY}.new.pub {_HOST_KEY}.pub; systemctl try-restart ssh.service"
+    f"set -e; for each in '' .pub; do [ ! -e {_HOST_KEY}.new$each ] || mv {_HOST_KEY}.new$each {_HOST_KEY}$each; done; "
+    "systemctl try-restart ssh.service"
 )
 
 
@@ -157,10 +158,10 @@ def replace_host_key(machine: Machine, keep: Callable[[Machine], None]) -> Machi
     ``keep`` is called with the machine before its key is switched (both keys count then) and after: who keeps what it
     is given finds the machine again, wherever this is cut off. Raises DogitopsError where the new key does not answer.
     """
-    fresh = _public(machine.ok(_MAKE).strip(), machine.name)
+    fresh = _public(_patiently(machine, _MAKE).strip(), machine.name)
     both = replace(machine, host_keys=(*machine.host_keys, fresh))
     keep(both)
-    machine.ok(_SWITCH)
+    _patiently(both, _SWITCH)
     known = replace(machine, host_keys=(fresh,), first_contact=False)
 
     def answers() -> bool:
@@ -172,6 +173,21 @@ def replace_host_key(machine: Machine, keep: Callable[[Machine], None]) -> Machi
     wait.until(answers, f"{machine.name} to answer with its new host key", timeout=30, interval=0.5)
     keep(known)
     return known
+
+
+def _patiently(machine: Machine, command: str) -> str:
+    """Run a command that may be run again: a machine that boots starts its SSH server more than once."""
+    said: list[str] = []
+
+    def done() -> bool:
+        try:
+            said[:] = [machine.ok(command)]
+        except Unreachable:
+            return False
+        return True
+
+    wait.until(done, f"SSH on {machine.name}", timeout=60, interval=0.5)
+    return said[0]
 
 
 def _public(line: str, name: str) -> str:
