@@ -4,8 +4,8 @@
  * Machines for a cluster that kubeadm sets up: one control plane, or three behind a load balancer, and workers, all in
  * a private network.
  *
- * **What is not there yet:** nothing here runs kubeadm. `user_data` is a template that the machines get at their first
- * boot, and this module fills in what it knows (see the variable); the project's own templates come later.
+ * **What the machines do** is not decided here: nothing in this module runs kubeadm. `user_data` is a template that they get
+ * at their first boot, and this module fills in what it knows (see the variable). The module `cloud-init` writes one.
  *
  * - The load balancer has a private address only, and there is one also in front of a single control plane: so the API
  *   keeps its address when there are three. From outside the API is reached at the control planes' own addresses, by

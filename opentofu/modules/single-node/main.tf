@@ -3,8 +3,8 @@
  *
  * One machine for K3s with its data on a volume, a reserved IP and a firewall; and, when it gets too small, more of them.
  *
- * **What is not there yet:** nothing here installs K3s. `user_data` is a template that the machines get at their first
- * boot, and this module fills in what it knows (see the variable); the project's own templates come later.
+ * **What the machines do** is not decided here: nothing in this module installs K3s. `user_data` is a template that they get
+ * at their first boot, and this module fills in what it knows (see the variable). The module `cloud-init` writes one.
  *
  * - **Scale up** by another `size`: the machine is switched off for the resize, and its disk stays as large as it was,
  *   so that the way back is open. The volume grows by `volume_gib`.

@@ -82,6 +82,14 @@ run "has_the_host_key_of_the_first_connection" {
   }
 }
 
+run "example" {
+  command = plan
+
+  module {
+    source = "./examples/basic"
+  }
+}
+
 run "refuses_an_unknown_design" {
   command = plan
 
