@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import fcntl
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ import pytest
 from pytest_subprocess import FakeProcess
 
 from automation.clusters.kind import KindProvider
-from automation.jobs.simulated_clusters import KindMaker
+from automation.jobs.simulated_clusters import KindMaker, _clear
 from automation.simulators.digitalocean.makers import NodeSpec
 
 CLUSTER = "dogitops-doks-1-abcd"
@@ -100,3 +102,39 @@ def test_two_makers_never_share_a_cluster(tmp_path: Path) -> None:
     first, second = KindMaker(provider), KindMaker(provider)
     assert first.full_name("doks-1") != second.full_name("doks-1")
     assert first.full_name("doks-1").startswith("dogitops-doks-1-")
+
+
+def test_a_new_node_pulls_from_the_mirror(fp: FakeProcess, maker: KindMaker) -> None:
+    has(fp)
+    fp.register([*KUBECTL, "get", "nodes", fp.any()], stdout="True\nTrue\n")
+    is_now(fp, "web-1")
+    fp.register(["docker", fp.any()], occurrences=99)
+    replace(maker, hosts=(("quay.io/hosts.toml", "server = 1"),)).resize("doks-1", [WEB])
+    said = ran(fp)
+    written = said.index("docker exec -i web-1 cp /dev/stdin /etc/containerd/certs.d/quay.io/hosts.toml")
+    assert said[written - 1] == "docker exec web-1 mkdir -p /etc/containerd/certs.d/quay.io"
+    assert written < next(number for number, it in enumerate(said) if "kubeadm join" in it)
+
+
+def test_what_an_ended_run_left_is_removed_and_a_living_one_keeps_its_own(
+    fp: FakeProcess, maker: KindMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOGITOPS_CACHE", str(tmp_path))
+    mine, others = "dogitops-doks-0123abcd-00ff", ["dogitops-doks-0123abcd-00fe", "dogitops-e2e-00ff", "kind"]
+    clusters, networks = ["docker", "ps", "-a", "--filter", "label=io.x-k8s.kind.cluster", fp.any()], "\n".join(others)
+    fp.register(clusters, stdout=f"{mine}\n{networks}")
+    fp.register(["docker", "network", "ls", fp.any()], stdout=f"bridge\n{networks}")
+    fp.register(["docker", "ps", "-a", fp.any()], stdout=f"{mine}-control-plane")
+    fp.register(["docker", "rm", "-f", "-v", f"{mine}-control-plane"])
+    fp.register(["docker", "network", "rm", mine])
+    lock = tmp_path / "00ff.lock"
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        _clear(maker.provider, lock)
+        assert ran(fp) == []
+    _clear(maker.provider, lock)
+    assert [it for it in ran(fp) if " rm " in it] == [
+        f"docker rm -f -v {mine}-control-plane",
+        f"docker network rm {mine}",
+    ]
+    assert not lock.exists()
