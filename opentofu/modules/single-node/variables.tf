@@ -25,7 +25,7 @@ variable "size" {
 
   validation {
     condition     = can(regex("^[a-z0-9_]+-[-a-z0-9_]+$", var.size)) && !can(regex("-(512mb|1gb)", var.size))
-    error_message = "A size is written as its slug, such as \"s-1vcpu-2gb\", and has at least 2 GiB of memory: K3s with Argo CD and Velero needs them."
+    error_message = "A size is written as its slug, such as \"s-1vcpu-2gb\", and has at least 2 GiB of memory: K3s asks for them on a server."
   }
 }
 
