@@ -23,8 +23,11 @@ HANDOVER = "/run/dogitops/handover"
 FORMAT = 1
 _INTERVAL = 2.0  # seconds
 _AGAIN = "After it is corrected, 'systemctl restart dogitops-boot' on the machine goes on with that step."
-# Before there is a status, cloud-init itself tells what went wrong.
-_LOOK = f"cat {STATUS} 2>/dev/null || (cloud-init status --long; tail -n 15 /var/log/cloud-init-output.log) >&2"
+# Before there is a status, cloud-init itself tells what went wrong; once our service is enabled, its own is on the way.
+_LOOK = (
+    f"cat {STATUS} 2>/dev/null || systemctl is-enabled --quiet dogitops-boot.service || "
+    "{ cloud-init status --long; tail -n 15 /var/log/cloud-init-output.log; } >&2"
+)
 
 
 class BootFailed(DogitopsError):  # noqa: N818 - reads as what happened

@@ -170,6 +170,17 @@ def test_cloud_init_that_fails_before_our_steps_is_told(server: SshServer, machi
     assert "Failed loading yaml blob" in caught.value.message
 
 
+def test_the_moment_before_our_first_step_is_no_failure(
+    server: SshServer, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in {"cloud-init": "echo 'status: done'", "systemctl": "exit 0"}.items():
+        (server.root / name).write_text(f"#!/bin/sh\n{text}\n")
+        (server.root / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{server.root}:{os.environ['PATH']}")
+    with pytest.raises(DeadlineExceeded, match="cloud-init has not come to our steps yet"):
+        boot.wait_for_boot(machine, timeout=0.5, interval=0.2)
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}', '{"format": 1, "steps": [{"x": 1}]}'])
 def test_what_is_no_status_is_refused(text: str) -> None:
     with pytest.raises(DogitopsError, match="is not what dogitops writes"):
