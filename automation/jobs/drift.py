@@ -24,8 +24,12 @@ class Drift:
 
     @property
     def found(self) -> bool:
-        """Whether reality, state and description differ."""
-        return bool(self.outside.drift) or not self.outside.empty or not self.pending.empty
+        """Whether reality and description differ, so that an apply would change something.
+
+        What changed outside and is described nowhere does not count: providers fill in many attributes (a volume's
+        droplets, how many things carry a tag) only some time after an apply.
+        """
+        return not self.pending.empty
 
 
 def drift(site: Site) -> Drift:
@@ -47,10 +51,16 @@ def drift(site: Site) -> Drift:
 
 def text(found: Drift) -> str:
     """Return what was found as a terminal shows it."""
-    if not found.found:
+    changed = found.outside.drift or not found.outside.empty
+    if not found.found and not changed:
         return f"{found.environment}: reality, state and description agree."
+    if not found.found:
+        return (
+            f"{found.environment}: reality is as described.\n"
+            f"What is described nowhere has changed outside of OpenTofu:\n{readable.render(found.outside)}"
+        )
     told = [f"{found.environment}: drift"]
-    if found.outside.drift or not found.outside.empty:
+    if changed:
         told += ["Changed outside of OpenTofu:", readable.render(found.outside)]
     if not found.pending.empty:
         told += ["Described, but not applied:", readable.render(found.pending)]

@@ -21,6 +21,7 @@ from automation.process import run
 from automation.simulators.digitalocean import Delays, DigitalOceanSimulator, Limits
 from automation.toolchain import install
 from tests.e2e.digitalocean.provider import Root, buckets
+from tests.unit.simulators.digitalocean.ocean import client_of
 
 pytestmark = pytest.mark.e2e
 
@@ -255,6 +256,13 @@ def test_an_environment_is_taken_into_use(configuration: dict[str, str], tmp_pat
         assert "+ module.machines.digitalocean_droplet.first" in dogitops("plan", "single-node")
         assert "198.19." in dogitops("apply", "single-node")
         assert "no changes" in dogitops("plan", "single-node")
+        assert "reality is as described" in dogitops("drift", "single-node"), "what the provider fills in is no drift"
+        api = client_of(cloud)
+        api.tags.create({"name": "by-hand"})
+        (droplet,) = api.droplets.list()["droplets"]
+        tagged = {"resources": [{"resource_id": str(droplet["id"]), "resource_type": "droplet"}]}
+        api.tags.assign_resources("by-hand", tagged)
+        assert "by-hand" in dogitops("drift", "single-node", code=4)
         told = dogitops("destroy", "single-node", "--yes", code=3)
         assert "would destroy what single-node keeps (prevent_destroy)" in told
         dogitops("destroy", "single-node", "--yes", TF_VAR_keep_data="false")
