@@ -49,7 +49,9 @@ def rendered(folder: Path, facts: Mapping[str, Any], boot_key: KeyPair | None = 
 
 
 @contextmanager
-def droplet(name: str, seed: Path, user_data: str, login: KeyPair, boot_key: KeyPair) -> Iterator[Machine]:
+def droplet(
+    name: str, seed: Path, user_data: str, login: KeyPair, boot_key: KeyPair, *options: str
+) -> Iterator[Machine]:
     """Yield a machine that boots; it is removed in the end, as is what an earlier, killed run left."""
     seed.mkdir(parents=True, exist_ok=True)
     (seed / "user-data").write_text(user_data)
@@ -57,8 +59,8 @@ def droplet(name: str, seed: Path, user_data: str, login: KeyPair, boot_key: Key
     remove(name)
     mount = ("--volume", f"{seed}:{droplet_image.SEED}:ro")
     try:
-        docker("run", "--name", name, "--hostname", name, *_OPTIONS, *mount, droplet_image.ensure())
-        address = docker("inspect", "--format", "{{.NetworkSettings.IPAddress}}", name)
+        docker("run", "--name", name, "--hostname", name, *_OPTIONS, *mount, *options, droplet_image.ensure())
+        address = docker("inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", name)
         yield Machine(name, address, login, (boot_key.public,))
     finally:
         remove(name)
