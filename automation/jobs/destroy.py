@@ -30,7 +30,8 @@ def destroy(site: Site, *, delete_backups: bool, confirm: Callable[[str], bool])
             site.tofu.apply(saved)
     if site.provider.exists(site.cluster):
         site.delete_cluster(keep_foreign=True)  # what a half-made apply left behind, outside of the state
-    if not delete_backups:
+    with_buckets = any(change.type.endswith("_bucket") for change in parsed.destroys)  # theirs is in the description
+    if not delete_backups and not with_buckets:
         report.note(f"backups stay in the bucket {site.environment.backup.bucket} (--delete-backups removes them)")
     ended = site.down()
     if ended:

@@ -265,5 +265,6 @@ def test_an_environment_is_taken_into_use(configuration: dict[str, str], tmp_pat
         assert "by-hand" in dogitops("drift", "single-node", code=4)
         told = dogitops("destroy", "single-node", "--yes", code=3)
         assert "would destroy what single-node keeps (prevent_destroy)" in told
-        dogitops("destroy", "single-node", "--yes", TF_VAR_keep_data="false")
+        told = dogitops("destroy", "single-node", "--yes", TF_VAR_keep_data="false")
+        assert "backups stay" not in told, "their bucket was part of it"
         assert left(cloud) == {"spaces": ["dogitops-single-node-state"]}
