@@ -51,7 +51,7 @@ def restore_data(
             )
     finally:
         location.set_access_mode(site.kube, "ReadWrite")
-    report.note(f"{done.items} objects and {len(done.volumes)} volumes of {done.bytes:,} bytes")
+    report.note(f"{done.items} objects, and {done.bytes:,} bytes in volumes: {len(done.volumes)}")
     return done
 
 

@@ -26,7 +26,7 @@ def status(site: Site, *, drill: bool = True) -> list[Line]:
     if not site.provider.exists(site.cluster) or not site.reachable():
         return [Line("cluster", f"{site.cluster} does not exist", good=False)]
     nodes = site.provider.nodes(site.cluster)
-    lines.append(Line("cluster", f"{site.cluster} ({site.provider.kind}, {len(nodes)} nodes)", good=True))
+    lines.append(Line("cluster", f"{site.cluster} ({site.provider.kind}, nodes: {len(nodes)})", good=True))
     site.up()
     try:
         for application in argocd.applications(site.kube):
