@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from automation.simulators.digitalocean.answers import Answer, unprocessable
+from automation.simulators.digitalocean.answers import Answer, ApiError, unprocessable
 from automation.simulators.digitalocean.calls import Call
 from automation.simulators.digitalocean.cloud import Cloud
 from automation.simulators.digitalocean.models import actions, checks, reserved_ips
@@ -43,7 +43,7 @@ def _create(cloud: Cloud, call: Call) -> Answer:
     if droplet is not None:
         try:
             action = reserved_ips.assign(cloud, ip, droplet.id)
-        except Exception:
+        except ApiError:
             cloud.state.remove(ip)
             raise
         links = {
