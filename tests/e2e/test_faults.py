@@ -18,9 +18,9 @@ from automation.errors import DogitopsError
 from automation.jobs.reap import Reaper, reap
 from automation.simulators.digitalocean import DigitalOceanSimulator, Limits
 from tests import faults
-from tests.unit.digitalocean.estate import DROPLET
-from tests.unit.digitalocean.scripted import HASTE, account
-from tests.unit.simulators.digitalocean.ocean import standing
+from tests.integration.digitalocean.estate import DROPLET
+from tests.integration.digitalocean.scripted import HASTE, account
+from tests.integration.simulators.digitalocean.ocean import standing
 
 pytestmark = pytest.mark.e2e
 

@@ -21,8 +21,8 @@ import yaml
 from automation.simulators.digitalocean import DigitalOceanSimulator, Limits
 from automation.simulators.digitalocean.cloud import ready
 from automation.simulators.digitalocean.routing import routes
-from tests.unit.digitalocean.estate import key as key_of
-from tests.unit.simulators.digitalocean.ocean import DROPLET, client_of
+from tests.integration.digitalocean.estate import key as key_of
+from tests.integration.simulators.digitalocean.ocean import DROPLET, client_of
 
 if TYPE_CHECKING:
     import pydo

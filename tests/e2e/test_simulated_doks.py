@@ -25,7 +25,7 @@ from automation.jobs.simulated_clusters import kind_maker
 from automation.kube import Kube
 from automation.secret import Secret
 from automation.simulators.digitalocean import DigitalOceanSimulator, Limits, makers
-from tests.unit.simulators.digitalocean.ocean import client_of
+from tests.integration.simulators.digitalocean.ocean import client_of
 
 TAINT = {"key": "only", "value": "batch", "effect": "NoSchedule"}
 POOL: dict[str, Any] = {"name": "dogitops-e2e-web", "size": "s-2vcpu-4gb", "count": 1, "labels": {"tier": "web"}}

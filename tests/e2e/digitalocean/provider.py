@@ -15,7 +15,7 @@ import pytest
 
 from automation.simulators.digitalocean import Delays, DigitalOceanSimulator, Limits, spaces
 from automation.toolchain import install
-from tests.unit.simulators.digitalocean.ocean import client_of
+from tests.integration.simulators.digitalocean.ocean import client_of
 
 APPLY = ("apply", "-auto-approve", "-input=false")
 TERRAFORM = """

@@ -21,7 +21,7 @@ from automation.process import run
 from automation.simulators.digitalocean import Delays, DigitalOceanSimulator, Limits
 from automation.toolchain import install
 from tests.e2e.digitalocean.provider import Root, buckets
-from tests.unit.simulators.digitalocean.ocean import client_of
+from tests.integration.simulators.digitalocean.ocean import client_of
 
 pytestmark = pytest.mark.e2e
 

@@ -11,7 +11,7 @@ import pytest
 
 from automation.simulators.digitalocean import DigitalOceanSimulator, Fault
 from tests.e2e.digitalocean.provider import Root, asked_for, buckets, root_of, simulated
-from tests.unit.simulators.digitalocean.ocean import standing
+from tests.integration.simulators.digitalocean.ocean import standing
 
 pytestmark = pytest.mark.e2e
 CONFIGURATIONS = Path(__file__).parent

@@ -20,7 +20,7 @@ from automation.secret import Secret
 from automation.simulators.digitalocean import DigitalOceanSimulator
 from tests import faults
 from tests.e2e.digitalocean.provider import APPLY, Root, asked_for, root_of, simulated
-from tests.unit.simulators.digitalocean.ocean import standing
+from tests.integration.simulators.digitalocean.ocean import standing
 
 pytestmark = pytest.mark.e2e
 
