@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from automation.errors import ConfigurationError, did_you_mean
+from automation.secret_sources import SecretDeclaration
 from automation.workspace import Workspace
 
 OWNED_PREFIX = "dogitops-"
@@ -31,7 +32,8 @@ class Cluster(_Strict):
     """The cluster: who makes it, its name (with the ownership prefix) and its number of nodes.
 
     Of DigitalOcean's: its ``region``, the ``size`` of its nodes, its ``version`` (empty, or ``1.35``: the newest of
-    it), and for how many hours it may live (``time_to_live``; without, for ever).
+    it), and for how many hours it may live (``time_to_live``; without, for ever). Of one that exists, ``version`` is
+    what OpenTofu makes: what runs there must support it.
     """
 
     provider: Literal["auto", "kind", "k3d", "existing", "doks"] = "auto"
@@ -53,7 +55,8 @@ class Cluster(_Strict):
     @model_validator(mode="after")
     def _doks_says_where_and_how_large(self) -> Cluster:
         if self.provider != "doks":
-            given = [name for name in _DOKS_ONLY if name in self.model_fields_set]
+            told = self.model_fields_set - ({"version"} if self.provider == "existing" else set())
+            given = [name for name in _DOKS_ONLY if name in told]
             if given:
                 raise ValueError(f"{_listed(given)} is for provider 'doks' alone, and this one is {self.provider!r}")
             return self
@@ -159,28 +162,6 @@ class Drill(_Strict):
     max_rto_seconds: float | None = None
     max_rpo_seconds: float | None = None
     public_key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{43}=$")] | None = None
-
-
-class SecretSource(_Strict):
-    """Where one key of a Secret comes from: exactly one of the fields."""
-
-    variable: str | None = None
-    generate: Annotated[int, Field(ge=16, le=128)] | None = None
-    objectstore: Literal["aws-credentials"] | None = None
-
-    @model_validator(mode="after")
-    def _one_source(self) -> SecretSource:
-        if sum(value is not None for value in (self.variable, self.generate, self.objectstore)) != 1:
-            raise ValueError("give exactly one of: variable, generate, objectstore")
-        return self
-
-
-class SecretDeclaration(_Strict):
-    """A Secret that must be in the cluster before the first sync; its values never stand in Git."""
-
-    namespace: Name
-    name: Name
-    keys: Annotated[dict[str, SecretSource], Field(min_length=1)]
 
 
 class Environment(_Strict):

@@ -86,7 +86,7 @@ class Bare:
         found = [
             one
             for entry in manifests.contents(kustomize, root, told.gitops.path)
-            if entry.zone in zones
+            if entry.listed in zones and entry.rendered_here
             for one in manifests.render(kustomize, root / entry.path)
         ]
         specs = [spec for spec in self.site.secrets() if "apps" in zones or spec.namespace != "ledger"]

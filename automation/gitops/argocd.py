@@ -24,7 +24,7 @@ from automation.gitops.installation import (
     install,
     start_platform,
 )
-from automation.gitops.manifests import Manifest, entries
+from automation.gitops.manifests import APPS, CHARTS, PLATFORM, Manifest, entries
 from automation.kube import KindUnknown, Kube, pod_is_ready, pod_state
 
 __all__ = [
@@ -42,8 +42,6 @@ __all__ = [
 ]
 
 Progress = Callable[[str], None]
-
-APPS: Final = "apps"
 
 _LOOK_AGAIN: Final = 5.0  # seconds
 _FINISHED: Final = frozenset({"Succeeded", "Failed", "Error"})
@@ -220,10 +218,10 @@ def _expected(kube: Kube) -> list[str]:
         sets = {one["metadata"]["name"]: one for one in kube.list(API, "ApplicationSet", NAMESPACE)}
     except KindUnknown:
         sets = {}
-    zones = {"platform"} if apps_paused(kube) else {"platform", APPS}
+    wanted = {PLATFORM, CHARTS} if apps_paused(kube) else {PLATFORM, CHARTS, APPS}
     names = {ROOT}
-    for zone in zones:
-        names |= {entry.application for entry in entries(sets[zone])} if zone in sets else {f"ApplicationSet {zone}"}
+    for name in wanted:
+        names |= {entry.application for entry in entries(sets[name])} if name in sets else {f"ApplicationSet {name}"}
     return sorted(names)
 
 

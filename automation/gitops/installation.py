@@ -11,7 +11,7 @@ import yaml
 
 from automation.errors import ConfigurationError
 from automation.gitops.endpoints import REPOSITORY_URL
-from automation.gitops.manifests import Entry, Manifest, contents, render
+from automation.gitops.manifests import PLATFORM, Entry, Manifest, contents, render
 from automation.kube import Kube
 from automation.secret import Secret
 
@@ -27,7 +27,6 @@ ROOT: Final = "root"
 _CONTROLLER: Final = "argocd-controller"  # the field manager in whose name Argo CD applies
 _TRACKING: Final = "argocd.argoproj.io/tracking-id"
 _APPLICATION: Final = "argocd"
-_PLATFORM: Final = "platform"
 _BOOTSTRAP: Final = ("project.yaml", "root.yaml")
 
 
@@ -60,12 +59,12 @@ def install(
 def start_platform(kube: Kube, root: Path, environment: str, *, kustomize: Path, path: str | None = None) -> list[str]:
     """Apply the rest of the platform, so that it starts while Argo CD does; return the entries' names.
 
-    The manifests are those that Argo CD will read from Git, applied as it would, so that it finds them Synced. Safe to
-    repeat.
+    The manifests are those that Argo CD will read from Git, applied as it would, so that it finds them Synced; charts
+    are left to it. Safe to repeat.
     """
     started = []
     for entry in contents(kustomize, root, path or folder(environment)):
-        if entry.zone == _PLATFORM and entry.application != _APPLICATION:
+        if entry.listed == PLATFORM and entry.application != _APPLICATION:
             manifests = _as_argocd(entry, render(kustomize, root / entry.path))
             kube.apply_all(manifests, entry.namespace, manager=_CONTROLLER)
             started.append(entry.application)

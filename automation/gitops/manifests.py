@@ -17,14 +17,40 @@ Manifest = dict[str, Any]
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+# The ApplicationSets that a table of contents fills: manifests of the platform, vendors' charts, applications.
+PLATFORM: Final = "platform"
+CHARTS: Final = "charts"
+APPS: Final = "apps"
+
+
+@dataclass(frozen=True)
+class ChartVersion:
+    """A vendor's chart at one version; ``repository`` is an address, or ``host/path`` of an OCI registry."""
+
+    repository: str
+    chart: str
+    version: str
+
+
 @dataclass(frozen=True)
 class Entry:
-    """One line of a cluster's table of contents; ``zone`` is the trust zone: ``platform`` or ``apps``."""
+    """One line of a cluster's table of contents.
+
+    ``zone`` is the trust zone, whose project it belongs to; ``listed`` the ApplicationSet that it is listed under.
+    ``path`` is the folder with its manifests, or, of a ``chart``, with its values.
+    """
 
     application: str
     namespace: str
     path: str
     zone: str
+    listed: str = PLATFORM
+    chart: ChartVersion | None = None
+
+    @property
+    def rendered_here(self) -> bool:
+        """Whether its manifests stand in this repository; those of a chart come from its vendor."""
+        return self.chart is None
 
 
 def render(kustomize: Path, folder: Path) -> list[Manifest]:
@@ -59,8 +85,8 @@ def contents(kustomize: Path, root: Path, path: str) -> tuple[Entry, ...]:
 
 
 def entries(application_set: Manifest) -> tuple[Entry, ...]:
-    """Return the entries that stand in an ApplicationSet, whose name is their zone."""
-    zone = application_set["metadata"]["name"]
+    """Return the entries that stand in an ApplicationSet. Raises ConfigurationError where one is incomplete."""
+    listed = application_set["metadata"]["name"]
     elements = [
         element
         for generator in application_set["spec"]["generators"]
@@ -68,9 +94,18 @@ def entries(application_set: Manifest) -> tuple[Entry, ...]:
         for element in inner.get("list", {}).get("elements", ())
     ]
     try:
-        return tuple(Entry(one["application"], one["namespace"], one["path"], zone) for one in elements)
+        return tuple(_entry(listed, one) for one in elements)
     except (KeyError, TypeError) as error:
+        needed = "repository, chart and version" if listed == CHARTS else "path"
         raise ConfigurationError(
-            f"An entry of the ApplicationSet {zone} lacks {error}.",
-            hint="Each needs application, namespace and path, in the kustomization.yaml of gitops/clusters/….",
+            f"An entry of the ApplicationSet {listed} lacks {error}.",
+            hint=f"Each needs application, zone, namespace and {needed}, in the kustomization.yaml of gitops/clusters/…",
         ) from error
+
+
+def _entry(listed: str, told: dict[str, str]) -> Entry:
+    application, zone, namespace = told["application"], told["zone"], told["namespace"]
+    if listed != CHARTS:
+        return Entry(application, namespace, told["path"], zone, listed)
+    chart = ChartVersion(told["repository"], told["chart"], str(told["version"]))
+    return Entry(application, namespace, f"gitops/platform/{application}", zone, listed, chart)

@@ -1,6 +1,6 @@
 # A cluster and the bucket for its backups, made by dogitops itself as environment.yaml describes them.
-# Only the built-in provider is used, so that `tofu init` downloads nothing. The environments local and ephemeral have
-# the same main.tf and outputs.tf.
+# Only the built-in provider is used, so that `tofu init` downloads nothing. The environments local, workbench and
+# ephemeral have the same main.tf and outputs.tf.
 
 locals {
   environment = yamldecode(file("${path.module}/environment.yaml"))

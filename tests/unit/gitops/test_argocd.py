@@ -24,7 +24,7 @@ def application(api: Api, name: str, zone: str = "platform", *, automated: bool 
 
 
 def table_of_contents(api: Api, zone: str, *names: str) -> None:
-    elements = [{"application": name, "namespace": name, "path": name} for name in names]
+    elements = [{"application": name, "zone": zone, "namespace": name, "path": name} for name in names]
     generators = [{"matrix": {"generators": [{"clusters": {}}, {"list": {"elements": elements}}]}}]
     api.put(API, "ApplicationSet", zone, "argocd", spec={"generators": generators})
 
@@ -37,6 +37,7 @@ def cluster(api: Api, automation: str = "enabled") -> None:
 def whole(api: Api) -> None:
     cluster(api)
     table_of_contents(api, "platform", "velero")
+    table_of_contents(api, "charts")
     table_of_contents(api, "apps", "ledger")
     application(api, "root", "bootstrap")
     application(api, "velero")
@@ -202,7 +203,8 @@ def small_argocd(root: Path) -> None:
         "apiVersion: v1\nkind: Secret\nmetadata: {name: argocd-secret, namespace: argocd}\ntype: Opaque\n"
     )
     (own / "kustomization.yaml").write_text("resources: [all.yaml]\n")
-    elements = [{"application": "argocd", "namespace": "argocd", "path": "gitops/clusters/small/argocd"}]
+    own_entry = {"application": "argocd", "zone": "platform", "namespace": "argocd"}
+    elements = [{**own_entry, "path": "gitops/clusters/small/argocd"}]
     generators = [{"matrix": {"generators": [{"list": {"elements": elements}}]}}]
     one = {"apiVersion": API, "kind": "ApplicationSet", "metadata": {"name": "platform"}}
     (own.parent / "sets.yaml").write_text(yaml.safe_dump({**one, "spec": {"generators": generators}}))

@@ -14,6 +14,7 @@ import yaml
 
 from automation import environment
 from automation.errors import ConfigurationError, DogitopsError
+from automation.gitops import charts
 from automation.gitops.endpoints import OBJECTSTORE_URL, REPOSITORY_URL
 from automation.gitops.manifests import Entry, Manifest, contents, entries, render
 from automation.workspace import Workspace
@@ -25,6 +26,7 @@ CLUSTERS = sorted(
     folder for folder in FOLDERS if re.fullmatch(r"gitops/clusters/[^/]+", folder) and not folder.endswith("/base")
 )
 WORKLOADS = {"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod"}
+ZONES = ("platform", "observability", "data", "apps")  # one project each
 CLUSTER_SCOPED = {
     *("Namespace", "CustomResourceDefinition", "APIService", "StorageClass", "ClusterRole", "ClusterRoleBinding"),
     *("PersistentVolume", "PriorityClass", "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"),
@@ -86,9 +88,9 @@ def test_every_container_has_requests_and_limits(rendered: dict[str, list[Manife
     assert wrong == []
 
 
-def test_what_a_cluster_requests_fits_two_cores(kustomize: Path, rendered: dict[str, list[Manifest]]) -> None:
-    for cluster in CLUSTERS:
-        used = [folder.path for folder in contents(kustomize, ROOT, cluster)]
+def test_what_a_small_cluster_requests_fits_two_cores(kustomize: Path, rendered: dict[str, list[Manifest]]) -> None:
+    for cluster in ("gitops/clusters/local", "gitops/clusters/ephemeral"):
+        used = [entry.path for entry in contents(kustomize, ROOT, cluster)]
         requested = sum(
             float(cpu.removesuffix("m")) if (cpu := container["resources"]["requests"]["cpu"]).endswith("m") else 9e9
             for folder in used
@@ -130,7 +132,7 @@ def test_namespaces_say_their_pod_security_and_are_never_pruned(rendered: dict[s
     assert namespaces
     for where, metadata in namespaces:
         assert metadata["labels"]["pod-security.kubernetes.io/enforce"] in {"restricted", "privileged"}, where
-        assert metadata["labels"]["dogitops.io/zone"] in {"platform", "apps"}, where
+        assert metadata["labels"]["dogitops.io/zone"] in ZONES, where
         assert metadata["annotations"]["argocd.argoproj.io/sync-options"] == "Prune=false,Delete=false", where
 
 
@@ -180,42 +182,72 @@ def test_the_default_storage_class_is_seen_by_velero(rendered: dict[str, list[Ma
 def test_volumes_name_a_class_that_the_cluster_makes(
     cluster: str, kustomize: Path, rendered: dict[str, list[Manifest]]
 ) -> None:
-    manifests = [one for entry in contents(kustomize, ROOT, cluster) for one in rendered[entry.path]]
+    """Or none, on clusters that come with one of their own."""
+    manifests = own(cluster, kustomize, rendered)
     classes = {one["metadata"]["name"] for one in manifests if one["kind"] == "StorageClass"}
     claims = [claim for one in manifests for claim in one.get("spec", {}).get("volumeClaimTemplates", ())]
-    assert claims
-    assert {claim["spec"].get("storageClassName") for claim in claims} <= classes
+    claims += [one for one in manifests if one["kind"] == "PersistentVolumeClaim"]
+    named = {claim["spec"].get("storageClassName") for claim in claims}
+    assert named <= classes if classes else named <= {None}
 
 
 @pytest.mark.parametrize("cluster", CLUSTERS)
-def test_projects_allow_what_is_rendered_and_no_more(
+def test_projects_allow_the_addresses_that_are_read_and_no_more(
     cluster: str, kustomize: Path, rendered: dict[str, list[Manifest]]
 ) -> None:
-    allowed = projects(rendered[cluster])
+    git = described(cluster).gitops.repository or REPOSITORY_URL
+    listed = contents(kustomize, ROOT, cluster)
+    for zone, project in projects(rendered[cluster]).items():
+        assert "*" not in json.dumps(project), zone
+        charts = {entry.chart.repository for entry in listed if entry.zone == zone and entry.chart}
+        assert set(project["sourceRepos"]) == {git, *charts}, zone
+
+
+def test_projects_allow_what_some_cluster_needs_and_no_more(
+    kustomize: Path, rendered: dict[str, list[Manifest]]
+) -> None:
+    allowed = projects(rendered["gitops/clusters/base"])
+    assert set(allowed) == set(ZONES)
+    every = {entry for cluster in CLUSTERS for entry in contents(kustomize, ROOT, cluster)}
     for zone, project in allowed.items():
-        listed = [entry for entry in contents(kustomize, ROOT, cluster) if entry.zone == zone]
+        listed = [entry for entry in every if entry.zone == zone]
+        if not listed:
+            continue
         kinds: dict[bool, set[tuple[str, str]]] = {True: set(), False: set()}
         namespaces = {entry.namespace for entry in listed}
         for entry in listed:
-            for manifest in rendered[entry.path]:
-                kinds[manifest["kind"] in CLUSTER_SCOPED].add((group(manifest), manifest["kind"]))
-                namespaces |= {manifest["metadata"].get("namespace", entry.namespace)}
+            for api_group, kind, namespace in made(entry, rendered):
+                kinds[kind in CLUSTER_SCOPED].add((api_group, kind))
+                namespaces |= {namespace}
         told = {
             True: {(one["group"], one["kind"]) for one in project["clusterResourceWhitelist"]},
             False: {(one["group"], one["kind"]) for one in project["namespaceResourceWhitelist"]},
         }
         assert told == kinds, zone
         assert {one["namespace"] for one in project["destinations"]} == namespaces, zone
-        assert "*" not in json.dumps(project), zone
-        assert project["sourceRepos"] == [described(cluster).gitops.repository or REPOSITORY_URL], zone
+
+
+def made(entry: Entry, rendered: dict[str, list[Manifest]]) -> Iterator[tuple[str, str, str]]:
+    """Yield group, kind and namespace of all that an entry brings; a chart says it in its chart.yaml."""
+    if entry.chart:
+        for kind in charts.load(ROOT / entry.path).kinds:
+            yield *kind.rpartition("/")[::2], entry.namespace
+    else:
+        for one in rendered[entry.path]:
+            yield group(one), one["kind"], one["metadata"].get("namespace", entry.namespace)
+
+
+def own(cluster: str, kustomize: Path, rendered: dict[str, list[Manifest]]) -> list[Manifest]:
+    """Return the manifests of this repository that a cluster runs."""
+    listed = contents(kustomize, ROOT, cluster)
+    return [one for entry in listed if entry.rendered_here for one in rendered[entry.path]]
 
 
 def test_the_apps_zone_can_change_nothing_outside_its_namespaces(rendered: dict[str, list[Manifest]]) -> None:
-    for cluster in CLUSTERS:
-        apps = projects(rendered[cluster])["apps"]
-        assert apps["clusterResourceWhitelist"] == []
-        platform = {one["namespace"] for one in projects(rendered[cluster])["platform"]["destinations"]}
-        assert platform.isdisjoint(one["namespace"] for one in apps["destinations"])
+    allowed = projects(rendered["gitops/clusters/base"])
+    assert allowed["apps"]["clusterResourceWhitelist"] == []
+    others = {one["namespace"] for zone in ZONES[:-1] for one in allowed[zone]["destinations"]}
+    assert others.isdisjoint(one["namespace"] for one in allowed["apps"]["destinations"])
 
 
 @pytest.mark.parametrize("cluster", CLUSTERS)
@@ -235,25 +267,25 @@ def test_the_bootstrap_project_allows_what_the_root_brings_and_no_more(
 @pytest.mark.parametrize("cluster", CLUSTERS)
 def test_application_sets_switch_as_they_say(cluster: str, rendered: dict[str, list[Manifest]]) -> None:
     sets = {one["metadata"]["name"]: one["spec"] for one in rendered[cluster] if one["kind"] == "ApplicationSet"}
-    assert set(sets) == {"platform", "apps"}
-    for zone, spec in sets.items():
+    assert set(sets) == {"platform", "charts", "apps"}
+    for name, spec in sets.items():
         assert spec["goTemplate"] is True
         assert spec["goTemplateOptions"] == ["missingkey=error"]
-        assert spec["template"]["spec"]["project"] == zone
+        assert spec["template"]["spec"]["project"] == ("apps" if name == "apps" else "{{ .zone }}")
         assert "ServerSideApply=true" in spec["template"]["spec"]["syncPolicy"]["syncOptions"]
-    automated = sets["platform"]["template"]["spec"]["syncPolicy"]["automated"]
-    assert automated == {"enabled": True, "prune": True, "selfHeal": True}
-    assert sets["platform"]["syncPolicy"]["preserveResourcesOnDeletion"] is True
+    for name in ("platform", "charts"):
+        automated = sets[name]["template"]["spec"]["syncPolicy"]["automated"]
+        assert automated == {"enabled": True, "prune": True, "selfHeal": True}
+        assert sets[name]["syncPolicy"]["preserveResourcesOnDeletion"] is True
     assert "automated" not in sets["apps"]["template"]["spec"]["syncPolicy"]
     assert 'index .metadata.annotations "dogitops.io/apps-automation"' in sets["apps"]["templatePatch"]
 
 
 @pytest.mark.parametrize("cluster", CLUSTERS)
 def test_the_schedule_covers_the_apps_zone(cluster: str, kustomize: Path, rendered: dict[str, list[Manifest]]) -> None:
-    listed = contents(kustomize, ROOT, cluster)
-    [schedule] = [one for entry in listed for one in rendered[entry.path] if one["kind"] == "Schedule"]
-    apps = {entry.namespace for entry in listed if entry.zone == "apps"}
-    assert set(schedule["spec"]["template"]["includedNamespaces"]) == apps
+    [schedule] = [one for one in own(cluster, kustomize, rendered) if one["kind"] == "Schedule"]
+    apps = {entry.namespace for entry in contents(kustomize, ROOT, cluster) if entry.zone == "apps"}
+    assert set(schedule["spec"]["template"]["includedNamespaces"]) >= apps
     assert schedule["spec"]["template"]["defaultVolumesToFsBackup"] is True
     assert schedule["spec"]["template"]["snapshotVolumes"] is False
 
@@ -264,7 +296,7 @@ def test_backups_go_where_the_environment_says(
 ) -> None:
     """By a stable name to the server on this machine, by its public address to one elsewhere."""
     told = described(cluster)
-    manifests = [one for entry in contents(kustomize, ROOT, cluster) for one in rendered[entry.path]]
+    manifests = own(cluster, kustomize, rendered)
     [location] = [one["spec"] for one in manifests if one["kind"] == "BackupStorageLocation"]
     assert location["config"]["s3Url"] == (told.objectstore.endpoint or OBJECTSTORE_URL)
     assert location["config"]["region"] == told.objectstore.region
@@ -277,7 +309,11 @@ def test_backups_go_where_the_environment_says(
 
 def described(cluster: str) -> environment.Environment:
     """Return the environment that a cluster's folder belongs to."""
-    return environment.load(Workspace(ROOT), cluster.rpartition("/")[2])
+    name = cluster.rpartition("/")[2]
+    folder = Workspace(ROOT).environments / name
+    file = folder / "environment.yaml"
+    file = file if file.is_file() else folder / "environment.example.yaml"
+    return environment.read(file.read_text(), name, file.name)
 
 
 def test_kubelet_certificates_go_unchecked_on_local_clusters_only(rendered: dict[str, list[Manifest]]) -> None:
@@ -334,7 +370,8 @@ def test_selectors_of_the_ledger_meet_their_pods(rendered: dict[str, list[Manife
 
 
 def test_every_folder_is_reached_from_a_cluster(kustomize: Path) -> None:
-    used = {entry.path for cluster in CLUSTERS for entry in contents(kustomize, ROOT, cluster)} | set(CLUSTERS)
+    listed = [entry for cluster in CLUSTERS for entry in contents(kustomize, ROOT, cluster)]
+    used = {entry.path for entry in listed if entry.rendered_here} | set(CLUSTERS)
     for folder in tuple(used):
         text = (ROOT / folder / "kustomization.yaml").read_text()
         for resource in yaml.safe_load(text)["resources"]:
@@ -347,12 +384,12 @@ def test_every_folder_is_reached_from_a_cluster(kustomize: Path) -> None:
 
 def test_contents_are_read_as_they_stand(kustomize: Path) -> None:
     listed = contents(kustomize, ROOT, "gitops/clusters/local")
-    assert Entry("ledger", "ledger", "gitops/clusters/local/ledger", "apps") in listed
+    assert Entry("ledger", "ledger", "gitops/clusters/local/ledger", "apps", "apps") in listed
     assert Entry("argocd", "argocd", "gitops/clusters/local/argocd", "platform") in listed
 
 
 def test_an_incomplete_entry_is_named() -> None:
-    generators = [{"matrix": {"generators": [{"list": {"elements": [{"application": "a", "path": "p"}]}}]}}]
+    generators = [{"matrix": {"generators": [{"list": {"elements": [{"application": "a", "zone": "apps", "path": "p"}]}}]}}]
     with pytest.raises(ConfigurationError, match="apps lacks 'namespace'"):
         entries({"metadata": {"name": "apps"}, "spec": {"generators": generators}})
 
