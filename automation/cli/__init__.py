@@ -19,6 +19,7 @@ from automation.cli import (
     infrastructure,
     pull_requests,
     recovery,
+    secrets,
     simulate,
     tools,
 )
@@ -55,6 +56,7 @@ digitalocean.register(app)
 app.add_typer(clusters.app, name="cluster", rich_help_panel="Parts")
 app.add_typer(infrastructure.objectstore, name="objectstore", hidden=True)
 app.add_typer(delivery.gitops, name="gitops", rich_help_panel="Parts")
+app.add_typer(secrets.app, name="secrets", rich_help_panel="Parts")
 app.add_typer(images.app, name="images", help="Images without a registry.", rich_help_panel="Machine")
 app.add_typer(tools.app, name="tools", help="The pinned tools.", rich_help_panel="Machine")
 app.add_typer(simulate.app, name="simulate", rich_help_panel="Machine")

@@ -71,6 +71,14 @@ def seed(kube: Kube, specs: Iterable[SecretSpec]) -> list[Seeded]:
     return [_seed_one(kube, spec) for spec in wanted]
 
 
+def state_of(found: Mapping[str, Any] | None, key: str, value: Secret | None) -> str:
+    """Return what seeding would do with one key of a Secret that is ``found`` so: ``make``, ``keep`` or ``change``."""
+    held = _decoded(((found or {}).get("data") or {}).get(key))
+    if held is None and key not in ((found or {}).get("data") or {}):
+        return "make"
+    return "keep" if value is not None and held == value else "change"
+
+
 def holds(found: Mapping[str, Any], spec: SecretSpec) -> bool:
     """Whether the Secret ``found`` is of the spec's type, and has all its values, labels and annotations."""
     data = found.get("data") or {}

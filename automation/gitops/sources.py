@@ -16,7 +16,7 @@ _SOPS_PATIENCE: Final = 60.0  # seconds
 _LONGEST_REASON: Final = 300  # characters of what a program said
 
 
-class NoValue(ConfigurationError):
+class NoValue(ConfigurationError):  # noqa: N818 - reads as what happened
     """A source gave no value; ``message`` is the reason alone, for whoever knows whose it is."""
 
 

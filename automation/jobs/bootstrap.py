@@ -24,6 +24,7 @@ def bootstrap(site: Site, *, apps: str = "enabled") -> None:
     only for what a restore stands on; :func:`automation.jobs.restore.resume` waits for the rest.
     Finished phases are journalled for this very cluster, so a killed bootstrap goes on where it stopped.
     """
+    wanted = site.secrets()  # before anything is applied: a source without a value is refused
     if site.mirror:
         with report.phase("Making the images that can't be pulled here"):
             images.ensure(*images.for_local())
@@ -40,7 +41,7 @@ def bootstrap(site: Site, *, apps: str = "enabled") -> None:
             with report.phase("Telling the cluster where the servers are"):
                 site.kube.apply_all(endpoints.endpoints(site.address, *site.ports))
         with report.phase("Seeding the secrets that the first sync needs"):
-            for line in secrets.seed(site.kube, site.secrets()):
+            for line in secrets.seed(site.kube, wanted):
                 report.note(str(line))
         with repository.committed(site.workspace.root) as tree:
             with report.phase("Installing Argo CD"):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from automation import report
+from automation import age, report
 from automation.environment import Environment
 from automation.errors import ConfigurationError
 from automation.secret import Secret
 
 VARIABLE = "DOGITOPS_SECRETS_KEY"
+AGE_VARIABLES = ("SOPS_AGE_KEY", "SOPS_AGE_KEY_FILE", "SOPS_AGE_KEY_CMD")  # SOPS reads them itself
 _SHORTEST = 32  # characters
 
 
@@ -38,6 +39,23 @@ def secret(environment: Environment, folder: Path, name: str, length: int) -> Se
             "copy: backups can't be read without it.",
         )
     return Secret(key).derived(f"dogitops {environment.name} {name}", length)
+
+
+def known(environment: Environment, folder: Path, name: str, length: int) -> Secret | None:
+    """Return that secret where it is there already, and None where it would be made."""
+    if are_derived(environment) or (folder / name).exists():
+        return secret(environment, folder, name, length)
+    return None
+
+
+def age_identity(environment: Environment, folder: Path) -> Secret | None:
+    """Return the environment's identity of age, with which SOPS opens its files; None where a variable gives another.
+
+    It is made of a secret that lasts, so it is there before the first sync and outlives every cluster.
+    """
+    if any(os.environ.get(name) for name in AGE_VARIABLES):
+        return None
+    return age.identity(secret(environment, folder, "age", 43))
 
 
 def _key() -> str:

@@ -13,8 +13,9 @@ from automation.environment import Guards
 from automation.errors import ConfigurationError
 from automation.gitops import repository
 from automation.gitops.endpoints import REPOSITORY_URL
-from automation.gitops.secrets import SecretSpec, repository_credentials
+from automation.gitops.secrets import SecretSpec
 from automation.jobs import lasting, providers
+from automation.jobs.sources import Sources
 from automation.kube import Kube
 from automation.opentofu.diff import printed
 from automation.opentofu.envelope.key import Key
@@ -275,23 +276,14 @@ class Site:
         """Return the Secrets to seed, with values from their declared sources.
 
         Generated values are kept outside the cluster, so that they survive its loss: see :meth:`lasting`.
+        Raises ConfigurationError that names every source without a value, each with file and line.
         """
-        specs = []
-        for declared in self.environment.secrets:
-            data: dict[str, Secret] = {}
-            for key, source in declared.keys.items():
-                if source.variable:
-                    data[key] = _from_variable(source.variable, f"{declared.namespace}/{declared.name} {key}")
-                elif source.generate:
-                    data[key] = self.lasting(f"{declared.namespace}.{declared.name}.{key}", source.generate)
-                else:
-                    data[key] = self.store.aws_credentials()
-            specs.append(SecretSpec(namespace=declared.namespace, name=declared.name, data=data))
-        variable = self.environment.gitops.token_variable
-        if variable:
-            token = _from_variable(variable, f"the token that reads {self.repository_url}")
-            specs.append(repository_credentials(self.repository_url, token))
-        return specs
+        return self.sources.specs()
+
+    @cached_property
+    def sources(self) -> Sources:
+        """Where the values of its Secrets come from."""
+        return Sources(self)
 
     def up(self) -> None:
         """Start this environment's servers where they do not run (after a reboot, for example)."""

@@ -1,0 +1,140 @@
+"""The values of an environment's Secrets, from their declared sources; what has none is named with file and line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from automation import yaml_places
+from automation.errors import ConfigurationError
+from automation.gitops.secrets import SecretSpec, repository_credentials
+from automation.gitops.sources import NoValue, SopsFiles, from_command, from_variable
+from automation.jobs import lasting
+from automation.secret import Secret
+from automation.secret_sources import SecretDeclaration, SecretSource
+from automation.toolchain import install
+
+if TYPE_CHECKING:
+    from automation.jobs.site import Site
+
+
+@dataclass(frozen=True)
+class Known:
+    """One key of a declared Secret: its source in words, and its value; None for one that is yet to be made."""
+
+    declaration: SecretDeclaration
+    key: str
+    told: str
+    value: Secret | None
+
+
+class Sources:
+    """The sources of a site's Secrets. Nothing is read before it is asked for, and each file once."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._sops = SopsFiles(lambda: install.path("sops"), self._age_identity)
+        self._printed: dict[SecretSource, Secret] = {}  # by commands, which may ask a person, or take long
+
+    def specs(self) -> list[SecretSpec]:
+        """Return the Secrets to seed with all their values; generated ones are made where they are missing.
+
+        Raises ConfigurationError that names every source without a value, each with file and line.
+        """
+        found = self.known(make=True)
+        specs = []
+        for declared in self._site.environment.secrets:
+            data = {one.key: one.value for one in found if one.declaration is declared and one.value is not None}
+            specs.append(SecretSpec(namespace=declared.namespace, name=declared.name, data=data, type=declared.type))
+        variable = self._site.environment.gitops.token_variable
+        if variable:
+            specs.append(repository_credentials(self._site.repository_url, from_variable(variable)))
+        return specs
+
+    def known(self, *, make: bool = False) -> list[Known]:
+        """Return every key of every declared Secret; with ``make``, generated values are made where they are missing.
+
+        Raises as :meth:`specs` does.
+        """
+        found: list[Known] = []
+        problems: list[str] = []
+        for number, key, declared, source in self._keys():
+            try:
+                value = self._value(declared, key, source, make=make)
+            except NoValue as error:
+                problems.append(f"{self.place(number, key)}: {declared.place} {key}: {error.message}.")
+            else:
+                found.append(Known(declared, key, source.told, value))
+        token = self._site.environment.gitops.token_variable
+        if token:
+            try:
+                from_variable(token)
+            except NoValue as error:
+                where = f"{self._file}:{yaml_places.line(self._text, ['gitops', 'token_variable'])}"
+                problems.append(f"{where}: the token that reads {self._site.repository_url}: {error.message}.")
+        if problems:
+            listed = "\n".join(f"  {one}" for one in problems)
+            raise ConfigurationError(
+                f"{len(problems)} of the secrets of {self._site.name} have no value:\n{listed}",
+                hint="Nothing was changed. Give each source its value, or correct it in environment.yaml.",
+            )
+        return found
+
+    def readable(self) -> tuple[list[Known], list[str]]:
+        """Return what can be read just now, and the names of the rest: for who looks for values, and seeds none."""
+        found, rest = [], []
+        for _, key, declared, source in self._keys():
+            try:
+                value = self._value(declared, key, source, make=False)
+            except ConfigurationError:
+                value = None
+            if value is None:
+                rest.append(f"{declared.place} {key}")
+            else:
+                found.append(Known(declared, key, source.told, value))
+        return found, rest
+
+    def place(self, number: int, key: str) -> str:
+        """Return ``file:line`` of a key of the declared Secret of this number."""
+        return f"{self._file}:{yaml_places.line(self._text, ['secrets', number, 'keys', key])}"
+
+    @property
+    def file(self) -> Path:
+        """The environment's environment.yaml."""
+        return self._site.root / "environment.yaml"
+
+    def _keys(self) -> Iterator[tuple[int, str, SecretDeclaration, SecretSource]]:
+        for number, declared in enumerate(self._site.environment.secrets):
+            for key, source in declared.keys.items():
+                yield number, key, declared, source
+
+    def _value(self, declared: SecretDeclaration, key: str, source: SecretSource, *, make: bool) -> Secret | None:
+        if source.variable:
+            return from_variable(source.variable)
+        if source.sops:
+            return self._sops.value(self._site.root / source.sops, source.key or key)
+        if source.command:
+            if source not in self._printed:
+                self._printed[source] = from_command(source.command, source.seconds, self._site.root)
+            return self._printed[source]
+        if source.generate:
+            name = declared.kept_as(key, source.generation)
+            return self._site.lasting(name, source.generate) if make else self._kept(name, source.generate)
+        return self._site.backup_store.aws_credentials()
+
+    def _kept(self, name: str, length: int) -> Secret | None:
+        return lasting.known(self._site.environment, self._site.kept / "secrets", name, length)
+
+    def _age_identity(self) -> Secret | None:
+        return lasting.age_identity(self._site.environment, self._site.kept / "secrets")
+
+    @property
+    def _file(self) -> str:
+        return str(self.file.relative_to(self._site.workspace.root))
+
+    @cached_property
+    def _text(self) -> str:
+        return self.file.read_text()
