@@ -17,7 +17,9 @@ def install(
         list[str] | None, typer.Argument(help="Tools or programs; default: what environment local needs here.")
     ] = None,
     *,
-    everything: Annotated[bool, typer.Option("--all", help="Every tool of the catalogue.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every tool, but what only images of workbench hold.")
+    ] = False,
 ) -> None:
     """Make tools ready; what is ready already is left as it is."""
     from automation.toolchain.install import Installer  # noqa: PLC0415
@@ -25,7 +27,7 @@ def install(
     installer = Installer.default()
     catalogue = installer.catalogue
     if everything:
-        wanted = list(catalogue.tools)
+        wanted = [name for name, tool in catalogue.tools.items() if tool.needed_for != ["workbench"]]
     elif names:
         wanted = [name if name in catalogue.tools else catalogue.tool_of(name) for name in names]
     else:

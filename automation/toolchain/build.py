@@ -36,6 +36,8 @@ def build(name: str, tool: Tool, into: Path, go: Go, progress: Progress) -> None
             arguments.append(f"-modfile={committed / 'go.mod'}")
     work = into / ".go"  # Go's own leftovers die with ours
     work.mkdir()
+    if recipe.add:
+        folder = _with(folder, recipe.add, work / "source")
     for binary, package in recipe.packages.items():
         compiled = 0
 
@@ -75,6 +77,17 @@ def source(name: str, tool: Tool, go: Go) -> Path:
                 "somebody may have changed the module.",
             )
     return folder
+
+
+def _with(folder: Path, files: dict[str, str], target: Path) -> Path:
+    """Copy a module, which the cache keeps read-only, and add ``files`` to the copy."""
+    shutil.copytree(folder, target, copy_function=shutil.copyfile)
+    for path in (target, *(each for each in target.rglob("*") if each.is_dir())):
+        path.chmod(0o755)
+    for name, text in files.items():
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        (target / name).write_text(text)
+    return target
 
 
 def folder_sum(folder: Path, prefix: str) -> str:

@@ -18,7 +18,7 @@ from automation.errors import ConfigurationError, did_you_mean
 HERE = Path(__file__).parent
 MODULES = HERE / "modules"
 
-Use = Literal["local", "images", "tests", "later"]
+Use = Literal["local", "images", "tests", "workbench", "later"]
 Arch = Literal["amd64", "arm64"]
 Version = Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -51,7 +51,10 @@ class Release(_Strict):
 
 
 class Build(_Strict):
-    """How a tool is built from its Go module. ``packages`` maps each binary to the package with its main."""
+    """How a tool is built from its Go module. ``packages`` maps each binary to the package with its main.
+
+    ``add`` are files, by their path in the module, that its vendor generates before building and leaves out of it.
+    """
 
     module: str
     sum: Annotated[str, Field(pattern=r"^h1:[A-Za-z0-9+/]{43}=$")]
@@ -59,18 +62,25 @@ class Build(_Strict):
     mode: Literal["module", "modfile", "wrapper"] = "module"
     folder: str | None = None
     ldflags: str = ""
+    add: dict[str, str] = {}
 
     @model_validator(mode="after")
     def _has_folder(self) -> Self:
         if (self.mode == "module") != (self.folder is None):
             raise ValueError(f"mode {self.mode} {'takes no' if self.mode == 'module' else 'needs a'} folder")
+        if self.add and self.mode == "wrapper":
+            raise ValueError("mode wrapper has a folder of its own to add files to")
         return self
 
 
 class Tool(_Strict):
-    """One entry of the catalogue. ``seconds`` is about what a build takes on two cores with nothing cached."""
+    """One entry of the catalogue. ``seconds`` is about what a build takes on two cores with nothing cached.
+
+    ``called`` is what its vendor calls the version, where that is not the number of the Go module.
+    """
 
     version: Version
+    called: Version | None = None
     purpose: str
     needed_for: list[Use] = Field(min_length=1)
     seconds: int = Field(gt=0)
@@ -85,11 +95,14 @@ class Tool(_Strict):
     def filled(self, template: str, **more: str) -> str:
         """Return ``template`` with the version's placeholders, and ``more``, filled in."""
         major, minor, _ = self.version.split(".")
-        return template.format(version=self.version, major=major, minor=minor, **more)
+        told = {"version": self.version, "called": self.called or self.version, "major": major, "minor": minor}
+        return template.format(**told, **more)
 
     def digest(self) -> str:
         """Return what changes whenever the binaries could: a short hash of the recipe, its modules and the machine."""
         recipe = self.model_dump(include={"version", "release", "build"})
+        if not self.build.add:
+            del recipe["build"]["add"]
         hashed = hashlib.sha256(json.dumps([recipe, arch()], sort_keys=True).encode())
         if self.build.folder is not None:
             for file in sorted((MODULES / self.build.folder).iterdir()):

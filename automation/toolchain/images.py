@@ -19,7 +19,13 @@ def upstream_reachable() -> bool:
 
 def for_local() -> tuple[str, ...]:
     """Return the references of the images that environment ``local`` pulls."""
-    return tuple(reference for reference, each in recipe.load().images.items() if not each.node)
+    return for_environment("local")
+
+
+def for_environment(name: str) -> tuple[str, ...]:
+    """Return the references of the images that an environment pulls, as far as they can be built."""
+    images = recipe.load().images.items()
+    return tuple(reference for reference, each in images if not each.node and (not each.only or name in each.only))
 
 
 def ensure(*references: str) -> None:

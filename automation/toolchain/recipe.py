@@ -66,13 +66,15 @@ class System(_Strict):
 class Recipe(_Strict):
     """How one image is built. Without ``system`` it has a bare minimum of files, and with ``bare`` none of ours.
 
-    ``node`` marks what lies inside the node image instead of being pulled by the cluster.
+    ``node`` marks what lies inside the node image instead of being pulled by the cluster, ``only`` the environments
+    that pull it, where not all do.
     """
 
     holds: str
     system: str | None = None
     bare: bool = False
     node: bool = False
+    only: tuple[str, ...] = ()
     files: dict[AbsolutePath, File]
     user: Annotated[str, Field(pattern=r"^\d+(:\d+)?$")] | None = None
     workdir: AbsolutePath | None = None
@@ -119,7 +121,7 @@ class Recipes(_Strict):
         return digest_of(
             self.format,
             normalised(reference),
-            recipe.model_dump(exclude={"holds", "node"}),
+            recipe.model_dump(exclude={"holds", "node", "only"}),
             self.systems[recipe.system].wanted().digest() if recipe.system else None,
             *(tool_digest(file.tool or file.module or file.compile) for file in recipe.files.values()),
         )
@@ -152,7 +154,7 @@ def normalised(reference: str) -> str:
 def load(path: Path = HERE / "images.yaml") -> Recipes:
     """Read the recipes, versions filled in. Raises ConfigurationError, naming the entry, where they are malformed."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    versions = {name: tool.version for name, tool in catalogue.load().tools.items()}
+    versions = {name: tool.called or tool.version for name, tool in catalogue.load().tools.items()}
     try:
         raw = yaml.load(path.read_text(), Loader=loader)  # noqa: S506 - both are safe
         images = {

@@ -37,6 +37,19 @@ def test_a_module_is_built_with_its_version(module: dict[str, Any], go: Go, tmp_
     assert told[0] == "hello: source"
 
 
+def test_what_a_vendor_generates_is_added_and_the_cache_left_as_it_is(
+    module: dict[str, Any], go: Go, tmp_path: Path
+) -> None:
+    into = tmp_path / "into"
+    into.mkdir()
+    added = 'package main\n\nfunc init() { println("generated") }\n'
+    build.build("hello", tool({**module, "add": {"generated.go": added}}), into, go, lambda _text: None)
+    assert [path.name for path in into.iterdir()] == ["hello"]
+    done = subprocess.run([into / "hello"], check=True, capture_output=True, text=True)
+    assert done.stderr == "generated\n1.0.0\n"
+    assert not (build.source("hello", tool(module), go) / "generated.go").exists()
+
+
 def test_a_module_with_another_sum_is_refused(module: dict[str, Any], go: Go) -> None:
     other = {**module, "sum": "h1:" + "A" * 43 + "="}
     with pytest.raises(DogitopsError, match="is not what the catalogue pins"):

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from automation.errors import ConfigurationError
-from automation.toolchain import catalogue, oci, recipe
+from automation.toolchain import catalogue, images, oci, recipe
 from automation.toolchain.image_build import Builder
 from automation.toolchain.recipe import Recipes
 
@@ -186,6 +186,14 @@ def test_every_recipe_of_ours_is_sound() -> None:
 )
 def test_versions_follow_the_catalogue(repository: str, tool: str, template: str) -> None:
     assert f"{repository}:{template.format(catalogue.load().tool(tool).version)}" in recipe.load().images
+
+
+def test_an_environment_gets_its_own_images_and_those_of_all() -> None:
+    local, workbench = set(images.for_environment("local")), set(images.for_environment("workbench"))
+    assert local < workbench
+    assert set(images.for_local()) == local
+    assert "prometheus" in " ".join(workbench - local)
+    assert not any(recipe.load().images[name].node for name in workbench)
 
 
 def test_images_change_with_the_tools_in_them(tmp_path: Path) -> None:
