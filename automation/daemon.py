@@ -1,4 +1,8 @@
-"""Background processes of ours (S3 server, Git server, image registry): started once, found again, ended by id."""
+"""Background processes of ours (S3 server, Git server, image registry): started once, found again, ended by id.
+
+They outlive the command that starts them. Where the variable DOGITOPS_SERVERS_END_WITH holds the id of a process, they
+end with that process at the latest, even where it is killed: see :mod:`automation.tether`.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,16 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from automation import wait
+from automation import tether, wait
 from automation.errors import ConfigurationError, DeadlineExceeded, DogitopsError
 from automation.process import Environment, environment
+
+END_WITH = "DOGITOPS_SERVERS_END_WITH"
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,7 @@ class Daemon:
     @property
     def alive(self) -> bool:
         """Whether this very process still runs."""
-        return _start_time(self.pid) == self.started
+        return tether.start_time(self.pid) == self.started
 
 
 def start(
@@ -46,8 +53,10 @@ def start(
     """Return the daemon ``name`` listening on ``address:port``, starting it where it does not run yet.
 
     Its record and log lie in ``folder``. A daemon that runs with other arguments is ended and started anew.
-    Raises ConfigurationError when the port is taken by someone else, DogitopsError when it ends at once.
+    Raises ConfigurationError when the port is taken by someone else or END_WITH names no process, DogitopsError when
+    it ends at once.
     """
+    watched = _to_end_with()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     words = tuple(str(word) for word in argv)
     running = find(folder, name)
@@ -69,7 +78,9 @@ def start(
             stderr=output,
             start_new_session=True,
         )
-    daemon = Daemon(name, child.pid, _start_time(child.pid) or 0, address, port, words)
+    daemon = Daemon(name, child.pid, tether.start_time(child.pid) or 0, address, port, words)
+    if watched is not None:
+        _tie(daemon, *watched)
     _record(folder, name).write_text(json.dumps(asdict(daemon)))
 
     def ready() -> bool:
@@ -135,10 +146,27 @@ def _record(folder: Path, name: str) -> Path:
     return folder / f"{name}.json"
 
 
-def _start_time(pid: int) -> int | None:
-    """Return the process's start in clock ticks since boot (field 22 of /proc/PID/stat); None for the dead."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
-    except (FileNotFoundError, ProcessLookupError, IndexError):
+def _to_end_with() -> tuple[int, int] | None:
+    """Return the process that END_WITH names, with its start; None without it. Raises ConfigurationError."""
+    told = os.environ.get(END_WITH, "")
+    if not told:
         return None
-    return None if fields[0] in "ZX" else int(fields[19])
+    since = tether.start_time(int(told)) if told.isascii() and told.isdigit() else None
+    if since is None:
+        raise ConfigurationError(
+            f"{END_WITH} is {told!r}, which is not the id of a process that runs.",
+            hint="Set it to the id of the process that servers shall end with, or leave it out.",
+        )
+    return int(told), since
+
+
+def _tie(daemon: Daemon, watched: int, since: int) -> None:
+    """Have a process end the daemon when ``watched`` has ended."""
+    numbers = (watched, since, daemon.pid, daemon.started)
+    subprocess.Popen(
+        [sys.executable, "-I", "-S", tether.__file__, *(str(number) for number in numbers)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )

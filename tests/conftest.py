@@ -9,11 +9,14 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
-from automation import secret
+from automation import daemon, secret
 
 # A shell that starts us in the background has SIGINT ignored, and so would every program that we interrupt in a test.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# What tests start must not stay when they are killed.
+os.environ[daemon.END_WITH] = str(os.getpid())
 
 # By default enough examples for a run of minutes; HYPOTHESIS_PROFILE=thorough looks deeper.
 hypothesis.settings.register_profile("quick", max_examples=30, deadline=None)

@@ -78,13 +78,17 @@ class DigitalOcean:
     def from_environment(
         cls, environ: Mapping[str, str] = os.environ, *, patience: Patience | None = None
     ) -> DigitalOcean:
-        """Return the account that DIGITALOCEAN_TOKEN and DIGITALOCEAN_API_URL describe. Raises ConfigurationError."""
+        """Return the account that DIGITALOCEAN_TOKEN and DIGITALOCEAN_API_URL describe. Raises ConfigurationError.
+
+        Without ``patience`` it has that of DOGITOPS_PATIENCE.
+        """
         token = next((environ[name].strip() for name in _TOKEN_VARIABLES if environ.get(name, "").strip()), "")
         if not token:
             raise ConfigurationError(
                 "There is no token for DigitalOcean: DIGITALOCEAN_TOKEN is not set.", hint=_TOKEN_HINT
             )
-        return cls(Secret(token), environ.get("DIGITALOCEAN_API_URL") or PUBLIC_API, patience or Patience())
+        patience = patience or Patience.from_environment(environ)
+        return cls(Secret(token), environ.get("DIGITALOCEAN_API_URL") or PUBLIC_API, patience)
 
     # -- what is there ------------------------------------------------------------------------------------------
 
@@ -231,6 +235,10 @@ class DigitalOcean:
         )
         resources = [{"resource_id": identity, "resource_type": kind} for identity in identities]
         sending.insistently(self.patience, lambda: self._pydo.tags.assign_resources(name, {"resources": resources}))
+
+    def create_spaces_key(self, body: Mapping[str, Any]) -> Any:
+        """Make a key to Spaces; the answer alone holds its secret: see :func:`automation.digitalocean.spaces.make`."""
+        return self._pydo.spaces_key.create(dict(body))
 
     def detach(self, volume: str, droplet: str, region: str) -> None:
         """Begin to detach a volume; that it is detached shows in :meth:`volumes`."""

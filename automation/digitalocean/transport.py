@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from dataclasses import dataclass
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from random import uniform
@@ -24,10 +27,11 @@ from azure.core.pipeline.transport import RequestsTransport
 from automation import retry
 from automation.digitalocean import problems
 from automation.digitalocean.problems import CloudError, Unavailable
-from automation.errors import ConfigurationError
+from automation.errors import ConfigurationError, did_you_mean
 from automation.secret import Secret, masked
 
 PUBLIC_API = "https://api.digitalocean.com"
+PATIENCE = "DOGITOPS_PATIENCE"
 _REPEATABLE = frozenset({"GET", "HEAD", "PUT", "PATCH", "DELETE"})
 _TRANSIENT = frozenset({500, 502, 503, 504})  # 501 stays what it is
 _TOO_MANY = 429
@@ -55,6 +59,30 @@ class Patience:
     cluster: float = 1800.0
     deletion: float = 900.0
     busy: float = 120.0
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Patience:
+        """Return what DOGITOPS_PATIENCE says, such as ``cluster=3600 read=120``. Raises ConfigurationError."""
+        told: dict[str, float] = {}
+        names = [field.name for field in fields(cls)]
+        for word in environ.get(PATIENCE, "").replace(",", " ").split():
+            name, _, text = word.partition("=")
+            if name not in names:
+                raise ConfigurationError(
+                    f"{PATIENCE} names {name!r}, which is nothing we wait for.{did_you_mean(name, names)}",
+                    hint=f"It can name: {', '.join(names)}.",
+                )
+            try:
+                value = int(text) if name == "tries" else float(text)
+            except ValueError:
+                value = 0
+            if not (0 < value < math.inf):
+                raise ConfigurationError(
+                    f"{PATIENCE} says {word!r}, and {text!r} is no positive number.",
+                    hint="Seconds are meant, or a whole number of tries.",
+                )
+            told[name] = value
+        return cls(**told)  # type: ignore[arg-type]  # tries is whole, as seen to above
 
 
 def checked_endpoint(url: str) -> str:

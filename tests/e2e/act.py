@@ -31,6 +31,7 @@ from typing import Any
 
 import yaml
 
+from automation import daemon
 from automation.toolchain import install
 from automation.workspace import cache_folder
 
@@ -156,8 +157,8 @@ class Running:
 class Act:
     """Runs workflows of the repository ``name`` whose commits are in the Git repository ``origin``.
 
-    ``folder`` is where runs work; ``variables`` are set for every step of every run. ``matrix`` leaves of each job's
-    matrix what has these values.
+    ``folder`` is where runs work; ``variables`` are set for every step of every run, ``settings`` are the variables of
+    the repository (``vars``). ``matrix`` leaves of each job's matrix what has these values.
     """
 
     origin: Path
@@ -165,6 +166,7 @@ class Act:
     folder: Path
     variables: dict[str, str] = field(default_factory=dict)
     matrix: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
     _runs: int = 0
 
     @property
@@ -215,6 +217,7 @@ class Act:
             "E2E_ARTIFACTS": str(self.artifacts),
             "DOGITOPS_CACHE": str(cache_folder()),
             "VIRTUAL_ENV": sys.prefix,
+            daemon.END_WITH: str(os.getpid()),
             **self.variables,
         }
         words = [str(install.path("act")), event, "-C", str(place), "-W", path, "-e", str(place / "event.json")]
@@ -225,6 +228,8 @@ class Act:
             words += [option, str(place / "none")]
         for name, value in self.matrix.items():
             words += ["--matrix", f"{name}:{value}"]
+        for name, value in self.settings.items():
+            words += ["--var", f"{name}={value}"]
         for name, value in variables.items():
             words += ["--env", f"{name}={value}"]
         for action, stand_in in _stand_ins(self.origin, sha).items():

@@ -12,7 +12,6 @@ import io
 import secrets
 import shutil
 import socket
-import subprocess
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,31 +19,37 @@ from pathlib import Path
 
 import yaml
 
-from automation import objectstore
+from automation import daemon, objectstore
 from automation.gitops import repository
+from automation.jobs.simulated_clusters import kind_maker
 from automation.objectstore import ObjectStore
 from automation.recovery import evidence
 from automation.simulators.digitalocean import DigitalOceanSimulator, Limits, makers
-from automation.simulators.digitalocean.makers import ClusterMaker, Works
+from automation.simulators.digitalocean.makers import Works
 from automation.simulators.github import GitHubSimulator
-from automation.toolchain import engine, install
+from automation.toolchain import engine, images, install
 from tests.e2e.act import Act
 from tests.e2e.conftest import ROOT, Clone
 from tests.e2e.hosted import Hosted, Ran, git
 
 NAME = "octo-org/infrastructure"
 WORKFLOWS = ("e2e.yml", "drill.yml", "evidence.yml")
-LOCAL, EPHEMERAL = "dogitops-e2e-weekly", "dogitops-e2e-nightly"
+EPHEMERAL = "dogitops-e2e-nightly"
+MIRROR = "registry"  # the server's name in automation.toolchain.images
 
 
 @dataclass
 class Scheduled:
-    """The repository, its GitHub, its DigitalOcean and its Spaces; ``works`` has the real clusters, where there are."""
+    """The repository, its GitHub, its DigitalOcean and its Spaces; ``works`` has the real clusters, where there are.
+
+    ``desk`` is a clone where somebody works at a terminal, with the secrets that the workflows have.
+    """
 
     hosted: Hosted
     cloud: DigitalOceanSimulator
     spaces: ObjectStore
     works: Works | None
+    desk: Clone
 
     def night(self, workflow: str) -> Ran:
         """Let the schedule of a workflow come round."""
@@ -63,14 +68,17 @@ class Scheduled:
 
 
 @contextlib.contextmanager
-def scheduled(folder: Path, tree: Path, maker: ClusterMaker | None = None, mirror_port: int = 0) -> Iterator[Scheduled]:
-    """Host a copy of ``tree``; clusters at DigitalOcean are made by ``maker``, and have no nodes without."""
+def scheduled(folder: Path, tree: Path, *, nodes: int = 0, **variables: str) -> Iterator[Scheduled]:
+    """Host a copy of ``tree``; clusters at DigitalOcean have so many ``nodes``: none, or what kind makes.
+
+    ``variables`` are set for every step of every run, and at the desk.
+    """
     engine.ensure_docker()
     bridge = engine.bridge_address()
     desk, origin = folder / "desk", folder / "origin.git"
     shutil.copytree(tree, desk)
     spaces_port, git_port = free_port(bridge), free_port(bridge)
-    settle(desk, bridge, spaces_port, git_port, mirror_port or free_port(bridge))
+    settle(desk, bridge, spaces_port, git_port)
     git(desk, "add", "-A")
     git(desk, "commit", "-q", "-m", "As tested")
     git(folder, "clone", "-q", "--bare", str(desk), str(origin))
@@ -81,8 +89,12 @@ def scheduled(folder: Path, tree: Path, maker: ClusterMaker | None = None, mirro
         running.callback(repository.stop, folder / "git")
         repository.serve(folder / "git", origin, bridge, git_port)
         hub = running.enter_context(GitHubSimulator())
-        cloud = running.enter_context(DigitalOceanSimulator(limits=Limits(hour=None, minute=None)))
-        works = running.enter_context(makers.using(cloud, maker)) if maker is not None else None
+        seed = secrets.randbelow(1_000_000)  # names of nodes, which are containers, come from it
+        cloud = running.enter_context(DigitalOceanSimulator(limits=Limits(hour=None, minute=None), seed=seed))
+        works = None
+        if nodes:
+            running.callback(daemon.stop, folder / "mirror", MIRROR)
+            works = running.enter_context(makers.using(cloud, kind_maker(nodes, mirror(folder / "mirror", bridge))))
         hub.add_repository(NAME, str(origin))
         held = {
             "DOGITOPS_SECRETS_KEY": secrets.token_hex(32),
@@ -91,25 +103,23 @@ def scheduled(folder: Path, tree: Path, maker: ClusterMaker | None = None, mirro
             "DIGITALOCEAN_TOKEN": cloud.full_token(),
         }
         (folder / "runs").mkdir()
-        # On GitHub each run has a machine of its own; here what a broken one leaves must be found again.
-        variables = {
-            "GITHUB_API_URL": hub.url, "DIGITALOCEAN_API_URL": cloud.url, "DOGITOPS_STATE": str(folder / "state")
+        act = Act(
+            origin, NAME, folder / "runs", {"GITHUB_API_URL": hub.url, "DIGITALOCEAN_API_URL": cloud.url, **variables}
+        )
+        at_desk = {
+            "DOGITOPS_ROOT": str(desk), "PYTHONPATH": str(ROOT), "COLUMNS": "1000", "DIGITALOCEAN_API_URL": cloud.url,
         }  # fmt: skip
-        running.callback(clean_up, desk, folder / "state")
-        act = Act(origin, NAME, folder / "runs", variables)
-        yield Scheduled(Hosted(hub, NAME, origin, act, held, WORKFLOWS), cloud, spaces, works)
+        clone = Clone(desk, {**at_desk, **held, **variables})
+        yield Scheduled(Hosted(hub, NAME, origin, act, held, WORKFLOWS), cloud, spaces, works, clone)
 
 
-def clean_up(desk: Path, state: Path) -> None:
-    """Take away what a broken run left on this machine."""
-    clone = Clone(desk, {"DOGITOPS_ROOT": str(desk), "DOGITOPS_STATE": str(state), "PYTHONPATH": str(ROOT)})
-    if (state / "local" / "provider").exists():
-        clone.run("cluster", "delete", "local", "--yes")
-    if list((state / "local").rglob("*.json")):
-        clone.run("down", "local")
+def mirror(folder: Path, address: str) -> str:
+    """Return the address of an image mirror with all that a cluster here pulls; nothing where upstream can be had."""
+    images.ensure(*images.for_local())
+    return images.serve_mirror(folder, free_port(address)) or ""
 
 
-def settle(desk: Path, bridge: str, spaces_port: int, git_port: int, mirror_port: int) -> None:
+def settle(desk: Path, bridge: str, spaces_port: int, git_port: int) -> None:
     """Write the addresses of this test's servers into the clone."""
     spaces, code = f"http://{bridge}:{spaces_port}", f"http://{bridge}:{git_port}/repository.git"
     file = desk / "opentofu/environments/ephemeral/environment.yaml"
@@ -118,12 +128,6 @@ def settle(desk: Path, bridge: str, spaces_port: int, git_port: int, mirror_port
     replace(desk / "gitops/clusters/ephemeral/velero/kustomization.yaml", told["objectstore"]["endpoint"], spaces)
     told["cluster"]["name"] = EPHEMERAL
     told["objectstore"]["endpoint"], told["gitops"]["repository"] = spaces, code
-    file.write_text(yaml.safe_dump(told, sort_keys=False))
-    file = desk / "opentofu/environments/local/environment.yaml"
-    told = yaml.safe_load(file.read_text())
-    told["cluster"]["name"] = LOCAL
-    for part, port in (("objectstore", free_port(bridge)), ("gitops", free_port(bridge)), ("images", mirror_port)):
-        told[part]["port"] = port
     told["drill"].update(entries=50, file_mib=2)
     file.write_text(yaml.safe_dump(told, sort_keys=False))
 
@@ -142,15 +146,6 @@ def free_port(address: str) -> int:
         return int(probe.getsockname()[1])
 
 
-def containers(name: str) -> list[str]:
-    """Return the containers whose name, or whose cluster's name, has this in it."""
-    listed = subprocess.run(
-        ["docker", "ps", "-a", "--format", '{{.Names}}/{{.Label "io.x-k8s.kind.cluster"}}'],
-        check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    return [one for one in listed.stdout.split() if name in one]
-
-
 def artifact(made: Scheduled, name: str) -> dict[str, bytes]:
     """Return the files of the newest artifact of a name."""
     with made.hosted.hub.world.store.lock:
@@ -159,7 +154,7 @@ def artifact(made: Scheduled, name: str) -> dict[str, bytes]:
         return {one: archive.read(one) for one in archive.namelist()}
 
 
-def newest(made: Scheduled, folder: Path, name: str = "evidence-local") -> evidence.Evidence:
+def newest(made: Scheduled, folder: Path, name: str = "evidence-ephemeral") -> evidence.Evidence:
     """Return the evidence in the newest artifact, verified by the key that lies beside it."""
     files = artifact(made, name)
     [file] = [one for one in files if one.endswith(".json")]

@@ -28,7 +28,6 @@ PATIENCE = replace(HASTE, settle=0.2, busy=2.0, deletion=2.0)
 NAME = "dogitops-faults"
 SPEC = ClusterSpec(NAME, workers=1)
 MARKS = ["dogitops", "dogitops:until:20200101t0000z"]
-RULE = {"entry_protocol": "tcp", "entry_port": 80, "target_protocol": "tcp", "target_port": 80}
 
 
 @dataclass(frozen=True)
@@ -75,24 +74,10 @@ def life(sky: DigitalOceanSimulator, cloud: DigitalOcean, folder: Path) -> str:
     provider = DoksProvider(cloud, "fra1", "s-2vcpu-4gb", environment="faults", until=datetime.now(UTC))
     provider.create(SPEC, folder / "kubeconfig")
     (made,) = [one for one in cloud.clusters() if one.name == NAME]
-    use(sky, made)
+    faults.use(sky, made)
     assert provider.nodes(NAME)
     provider.delete(NAME)
     return "goes on"
-
-
-def use(sky: DigitalOceanSimulator, cluster: Cluster) -> None:
-    """Make what a cluster's controllers make for its workloads; they are not us, and meet no fault of an answer."""
-    planned, sky.faults.planned = sky.faults.planned, []
-    api = account(sky.url, token=sky.full_token())._pydo
-    mark = [f"k8s:{cluster.id}"]
-    volume = api.volumes.create({"name": f"pvc-{cluster.id}", "region": "fra1", "size_gigabytes": 1, "tags": mark})[
-        "volume"
-    ]
-    node = api.droplets.list()["droplets"][0]["id"]
-    api.volume_actions.post_by_id(volume["id"], {"type": "attach", "droplet_id": node, "region": "fra1"})
-    api.load_balancers.create({"name": "ingress", "region": "fra1", "forwarding_rules": [RULE], "tags": mark})
-    sky.faults.planned = planned
 
 
 def estate(_sky: DigitalOceanSimulator, cloud: DigitalOcean) -> None:
@@ -106,7 +91,7 @@ def estate(_sky: DigitalOceanSimulator, cloud: DigitalOcean) -> None:
         volume = api.volumes.create(body)["volume"]["id"]
     api.volume_actions.post_by_id(volume, {"type": "attach", "droplet_id": theirs, "region": "fra1"})
     name = ownership.name_until("dogitops-lb", datetime.now(UTC) - timedelta(hours=1))
-    api.load_balancers.create({"name": name, "region": "fra1", "forwarding_rules": [RULE]})
+    api.load_balancers.create({"name": name, "region": "fra1", "forwarding_rules": [faults.RULE]})
     api.reserved_ips.create({"droplet_id": ours})
     cluster_of(cloud)
     cloud.clusters()

@@ -1,4 +1,4 @@
-"""The scheduled workflows at the simulated DigitalOcean, run by act: the nightly life, a drill, and what goes wrong."""
+"""The nightly workflow at the simulated DigitalOcean, run by act, and what goes wrong there; drills have their own."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from pathlib import Path
 import pytest
 
 from automation.digitalocean.client import DigitalOcean
-from automation.jobs.simulated_clusters import kind_maker
 from automation.secret import Secret
 from automation.simulators.digitalocean import Fault
-from automation.toolchain import images
 from tests.e2e.pulls import make_tree
-from tests.e2e.scheduled import EPHEMERAL, NAME, Scheduled, free_port, leaks, newest, scheduled
+from tests.e2e.scheduled import EPHEMERAL, NAME, Scheduled, leaks, scheduled
 
 pytestmark = pytest.mark.e2e
 LIFE = {"environment": "ephemeral", "clusters": "DigitalOcean"}
@@ -40,8 +38,7 @@ def account(made: Scheduled) -> DigitalOcean:
 
 def test_the_nightly_life_at_digitalocean_leaves_nothing(docker: None, tmp_path: Path, tree: Path) -> None:
     """Plan, apply, bootstrap from Git, back up, look, destroy, reap: on a real cluster behind the simulated one."""
-    maker = kind_maker(most=1, mirror=mirror(tmp_path))
-    with scheduled(tmp_path, tree, maker) as made:
+    with scheduled(tmp_path, tree, nodes=1) as made:
         made.hosted.act.matrix = {"environment": "ephemeral"}  # the other leg is what test_main_job.py does
         ran = made.night("e2e.yml")
         outcome = ran.outcome
@@ -94,27 +91,6 @@ def test_a_destroy_that_fails_half_way_is_followed_by_the_reaper(without_nodes: 
     assert [one.name for one in account(made).clusters()] == ["somebodys"]
 
 
-def test_a_drill_at_digitalocean_proves_what_one_on_this_machine_does(docker: None, tmp_path: Path, tree: Path) -> None:
-    """From a cluster of the simulated DigitalOcean to another one, with Git and Spaces elsewhere; nothing is left."""
-    with scheduled(tmp_path, tree, kind_maker(most=1, mirror=mirror(tmp_path))) as made:
-        ran = made.by_hand("drill.yml", environment="ephemeral", backup="", provider="doks")
-        assert ran.outcome.code == 0, ran.outcome.told
-        told = newest(made, tmp_path, "evidence-ephemeral")
-        assert (told.provider, told.verdict, told.not_compared) == ("doks", "passed", ())
-        assert "not its region" in told.limits[0]
-        cloud = account(made)
-        assert cloud.clusters() == []
-        assert made.works is not None
-        assert made.works.made == set()
-        creations = [
-            one for one in made.cloud.requests if (one.method, one.path) == ("POST", "/v2/kubernetes/clusters")
-        ]
-        assert len(creations) == 2
-        kept = ["dogitops-ephemeral-backups", "dogitops-ephemeral-state"]
-        assert made.spaces.buckets() == kept, "its backups stay"
-        assert leaks(made) == []
-
-
 def test_a_drill_of_a_backup_that_is_not_there_makes_no_cluster(without_nodes: Scheduled) -> None:
     made = without_nodes
     inputs = {"environment": "ephemeral", "backup": "yesterday", "provider": "auto"}
@@ -122,11 +98,3 @@ def test_a_drill_of_a_backup_that_is_not_there_makes_no_cluster(without_nodes: S
     assert outcome.exit_code("drill", environment="ephemeral") == 2, outcome.told
     assert "There is no backup 'yesterday' in the bucket dogitops-ephemeral-backups" in "\n".join(outcome.log)
     assert not [one for one in made.cloud.requests if (one.method, one.path) == ("POST", "/v2/kubernetes/clusters")]
-
-
-def mirror(folder: Path) -> str:
-    """Return the address of an image mirror with all that a cluster here pulls; nothing where upstream can be had."""
-    images.ensure(*images.for_local())
-    from automation.toolchain import engine  # noqa: PLC0415 - only where there is docker
-
-    return images.serve_mirror(folder / "mirror", free_port(engine.bridge_address())) or ""

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from automation import report
 from automation.simulators.digitalocean import gate, routing
-from automation.simulators.digitalocean.answers import Answer, ApiError
+from automation.simulators.digitalocean.answers import Answer, ApiError, unauthorized
 from automation.simulators.digitalocean.calls import Call
 from automation.simulators.digitalocean.cloud import Cloud, Request, ready
 from automation.simulators.digitalocean.faults import BEFORE, Fault
@@ -82,6 +82,8 @@ class App:
         call.token = gate.token_of(cloud, call)
         gate.count(cloud, call.token)
         if fault is not None and fault.kind in BEFORE:
+            if fault.kind == "401":
+                raise unauthorized()
             if fault.kind == "429":
                 raise gate.too_many(cloud, call.token, retry_after=fault.retry_after)
             return _broken(fault, request_id)

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 KINDS = {
+    "401": "the token is refused, as one that was revoked: before any effect",
     "429": "the limit of requests in a minute is reached: 429 with retry-after, before any effect",
     "5xx-before": "500 (or the given status) before any effect",
     "5xx-after": "500 (or the given status) after the request took effect",
@@ -37,7 +38,8 @@ TROUBLES = {
     "volume.detach": "the volume won't detach: its action ends errored",
     "volume.delete": "deleting a volume is refused with 409",
 }
-BEFORE = frozenset({"429", "5xx-before", "cut"})
+BEFORE = frozenset({"401", "429", "5xx-before", "cut"})
+PASSING = tuple(kind for kind in KINDS if kind != "401")  # a token that was revoked stays so
 
 
 @dataclass
@@ -52,6 +54,7 @@ class Fault:
     status: int = 500
     seconds: float = 1.0
     retry_after: int = 5
+    struck: int = field(default=0, init=False)  # how often it happened
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -110,7 +113,7 @@ class Faults:
         seed: int,
         share: float = 0.05,
         *,
-        kinds: Iterable[str] = tuple(KINDS),
+        kinds: Iterable[str] = PASSING,
         path: str = "/v2/*",
         seconds: float = 0.2,
         retry_after: int = 1,
@@ -162,6 +165,7 @@ class Faults:
                 fault.skip -= 1
                 continue
             fault.times -= 1
+            fault.struck += 1
             return fault
         return None
 

@@ -77,13 +77,12 @@ resource "digitalocean_loadbalancer" "front" {
 """
 SIDE_BY_SIDE = 6
 A_WHILE = 60.0
-NEVER_ACTIVE = "load balancer never becomes active"
 
 
 def text_of(row: str) -> str:
     if row.startswith("cluster"):
         return CLUSTER
-    if row == NEVER_ACTIVE:
+    if row == faults.NEVER_ACTIVE:
         return BALANCER
     return DROPLET + ATTACHED if row.startswith("volume") else DROPLET
 
@@ -127,7 +126,7 @@ def outcome_of(root: Root, cloud: DigitalOceanSimulator, row: str) -> str:
     if row.startswith("volume"):
         root.apply()
     faults.ROWS[row](cloud)
-    outcome = interrupted(root, cloud) if row == NEVER_ACTIVE else lived(root, cloud, row)
+    outcome = interrupted(root, cloud) if row == faults.NEVER_ACTIVE else lived(root, cloud, row)
     cloud.faults.clear()
     cloud.advance(A_WHILE)  # so that deletions end
     account = DigitalOcean(Secret(cloud.token()), cloud.url, Patience(poll=0.2))

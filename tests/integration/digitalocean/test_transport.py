@@ -12,7 +12,7 @@ import pytest
 from automation.digitalocean import problems
 from automation.digitalocean.client import DigitalOcean
 from automation.digitalocean.problems import CloudError
-from automation.digitalocean.transport import PUBLIC_API, checked_endpoint
+from automation.digitalocean.transport import PUBLIC_API, Patience, checked_endpoint
 from automation.errors import ConfigurationError
 from automation.secret import Secret
 
@@ -268,3 +268,28 @@ def test_no_token_is_told_with_where_to_get_one(token: str) -> None:
 def test_a_token_that_would_break_a_header_is_refused() -> None:
     with pytest.raises(ConfigurationError):
         DigitalOcean(Secret("dop_v1\r\nX-Other: 1"))
+
+
+def test_how_long_we_wait_comes_from_the_environment() -> None:
+    told = {"DIGITALOCEAN_TOKEN": "dop_v1_x12345", "DOGITOPS_PATIENCE": "cluster=3600, read=0.5 tries=2"}
+    assert DigitalOcean.from_environment(told).patience == Patience(cluster=3600, read=0.5, tries=2)
+    assert DigitalOcean.from_environment({"DIGITALOCEAN_TOKEN": "dop_v1_x12345"}).patience == Patience()
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ("clusters=3", r"'clusters', which is nothing we wait for\. Did you mean 'cluster'\?"),
+        ("read", "'' is no positive number"),
+        ("read=soon", "'soon' is no positive number"),
+        ("read=0", "'0' is no positive number"),
+        ("read=-1", "'-1' is no positive number"),
+        ("read=inf", "'inf' is no positive number"),
+        ("read=nan", "'nan' is no positive number"),
+        ("tries=1.5", "'1.5' is no positive number"),
+    ],
+)
+def test_a_patience_that_makes_no_sense_is_told(told: str, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said) as caught:
+        Patience.from_environment({"DOGITOPS_PATIENCE": told})
+    assert caught.value.hint

@@ -114,9 +114,11 @@ def _apply(cloud: Cloud, cluster: Cluster, fields: Fields) -> None:
 
 
 def _begin(cloud: Cloud, cluster: Cluster) -> None:
-    works = makers.of(cloud)
-    if works is None:
-        cloud.later(cloud.delays.cluster, "kubernetes.up", cluster=cluster.id, kubeconfig="", trouble="")
+    works, trouble = makers.of(cloud), ""
+    if cloud.faults.troubled("kubernetes.create", cluster.name):
+        trouble = "an internal error occurred while provisioning the cluster"
+    if works is None or trouble:  # nothing real is made of what is to fail
+        cloud.later(cloud.delays.cluster, "kubernetes.up", cluster=cluster.id, kubeconfig="", trouble=trouble)
         return
     ready_at = cluster.made_at + cloud.delays.cluster
 
@@ -133,8 +135,6 @@ def _up(cloud: Cloud, cluster: str, kubeconfig: str, trouble: str) -> None:
     found = cloud.state.all(Cluster).get(cluster)
     if found is None or found.state != "provisioning":
         return
-    if cloud.faults.troubled("kubernetes.create", found.name):
-        trouble = "an internal error occurred while provisioning the cluster"
     if trouble:
         found.state, found.message = "error", trouble
         kubernetes.note(cloud, found, trouble)

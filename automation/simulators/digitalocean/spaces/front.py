@@ -50,7 +50,11 @@ class Keeper(Protocol):
 
 
 class Front(ThreadingHTTPServer):
-    """Serves a store under virtual-host names. ``default_region`` is where buckets of a plain ``localhost`` lie."""
+    """Serves a store under virtual-host names. ``default_region`` is where buckets of a plain ``localhost`` lie.
+
+    ``taken`` are names of buckets that other accounts have; without ``conditions`` writes ignore them, as some stores
+    do.
+    """
 
     daemon_threads = True
     request_queue_size = 128
@@ -60,6 +64,8 @@ class Front(ThreadingHTTPServer):
         backend = urlsplit(store.endpoint)
         self.backend = (backend.hostname or "127.0.0.1", backend.port or 80)
         self.store, self.keeper, self.default_region = store, keeper, default_region
+        self.taken: set[str] = set()
+        self.conditions = True
         self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), name="spaces", daemon=True)
 
     @property
@@ -137,6 +143,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self._own_answer(key, names):
             return
         creates = self.command == "PUT" and bool(self.bucket) and not key and not names
+        if self.bucket in self.server.taken:
+            raise Unsigned(409, "BucketAlreadyExists", "") if creates else Unsigned(403, "AccessDenied", "")
         if creates and not NAME.fullmatch(self.bucket):
             raise Unsigned(400, "InvalidBucketName", "The specified bucket is not valid.")
         answer = self._pass_on(headers, signed.payload, key, query, creates=creates)
@@ -194,6 +202,8 @@ class _Handler(BaseHTTPRequestHandler):
         self, headers: Mapping[str, str], payload: str, key: str, query: list[tuple[str, str]], *, creates: bool
     ) -> http.client.HTTPResponse:
         kept = {name: value for name, value in headers.items() if name not in _HOP}
+        if not self.server.conditions:
+            kept = {name: value for name, value in kept.items() if not name.startswith("if-")}
         length: int | None = int(headers.get("content-length") or 0)
         if headers.get("transfer-encoding"):
             raise Unsigned(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
