@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SERVER = "objectstore"
 _CONDITION_FAILED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "OperationAborted"})
 _GONE = frozenset({"NoSuchKey", "NoSuchBucket", "NotFound", "404"})
+_REFUSED = frozenset({"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"})
 
 
 class ConditionNotMet(DogitopsError):  # noqa: N818 - reads as what happened
@@ -91,6 +92,29 @@ class ObjectStore:
                 client.create_bucket(Bucket=bucket)
                 return True
         return False
+
+    def opens(self, bucket: str) -> bool:
+        """Whether the keys open a bucket that is there. Raises DogitopsError where that can't be told."""
+        with _reached(self.endpoint):
+            try:
+                self.client().list_objects_v2(Bucket=bucket, MaxKeys=1)
+            except _client_error() as error:
+                if _code(error) in _GONE | _REFUSED:
+                    return False
+                raise
+        return True
+
+    def keep_versions(self, bucket: str) -> bool:
+        """Have the bucket keep earlier versions of its objects; return whether that was switched on now.
+
+        Raises DogitopsError where the store can't, and where the keys may not: those of one bucket alone may not.
+        """
+        with _reached(self.endpoint):
+            client = self.client()
+            if client.get_bucket_versioning(Bucket=bucket).get("Status") == "Enabled":
+                return False
+            client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        return True
 
     def buckets(self) -> list[str]:
         """Return the names of all buckets."""
@@ -267,7 +291,7 @@ class _reached:  # noqa: N801 - reads as a clause
 
         if isinstance(error, ClientError):
             code = error.response.get("Error", {}).get("Code", "")
-            if code in {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"}:
+            if code in _REFUSED:
                 raise ConfigurationError(
                     f"The S3 server {self.endpoint} refuses the keys ({code}).",
                     hint="Check the access key and the secret key of this environment.",

@@ -67,7 +67,7 @@ class Machine:
         another machine answers, DogitopsError where our key is not let in.
         """
         if isinstance(stdin, Secret):
-            self._must_be_known()
+            self.must_be_known()
         given = stdin.reveal() if isinstance(stdin, Secret) else stdin
         try:
             return asyncio.run(asyncio.wait_for(self._run(command, given), timeout + _CONNECT))
@@ -99,7 +99,8 @@ class Machine:
             raise DogitopsError(f"On {self.name}, '{command.splitlines()[0][:60]}' exited with {done.code}:\n{tail}")
         return done.stdout
 
-    def _must_be_known(self) -> None:
+    def must_be_known(self) -> None:
+        """Raise Refused while the machine is known by the host key of its first boot alone."""
         if self.first_contact:
             raise Refused(
                 f"{self.name} is known by the host key of its first boot alone, so it is sent no secret.",

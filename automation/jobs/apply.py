@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from automation import report
 from automation.errors import DogitopsError, Refused
+from automation.jobs import state
 from automation.jobs.review import Review, judged
 from automation.jobs.site import Site
 from automation.opentofu.runner import StateLocked
@@ -18,7 +19,7 @@ def apply(site: Site, *, acknowledged: str = "") -> dict[str, str]:
     """
     saved = site.tofu.saved_plan(site.name)
     _guard(judged(site, site.tofu.show(saved.path)), acknowledged, site.name)
-    with report.phase(f"Applying the saved plan to {site.name}"):
+    with state.lent_key(site), report.phase(f"Applying the saved plan to {site.name}"):
         try:
             site.tofu.apply(saved)
         except StateLocked:

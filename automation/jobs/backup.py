@@ -65,7 +65,7 @@ def backup(site: Site, *, name: str | None = None, known: Known | None = None) -
 def backups(site: Site) -> Backups:
     """Return the backups in the environment's bucket."""
     told = site.environment.backup
-    return Backups(site.store, told.bucket, told.prefix)
+    return Backups(site.backup_store, told.bucket, told.prefix)
 
 
 def look(site: Site, run: str) -> Known:

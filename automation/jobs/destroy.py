@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from automation import report
 from automation.errors import Refused
+from automation.jobs import state
 from automation.jobs.plan import plan
 from automation.jobs.site import Site
 from automation.opentofu import text
@@ -26,7 +27,7 @@ def destroy(site: Site, *, delete_backups: bool, confirm: Callable[[str], bool])
         if not confirm(f"Destroy the environment {site.name}?"):
             site.tofu.discard_plan()
             raise Refused("Nothing was destroyed.", hint="Answer with the environment's name, or give --yes.")
-        with report.phase(f"Destroying {site.name}"):
+        with state.lent_key(site), report.phase(f"Destroying {site.name}"):
             site.tofu.apply(saved)
     if site.provider.exists(site.cluster):
         site.delete_cluster(keep_foreign=True)  # what a half-made apply left behind, outside of the state

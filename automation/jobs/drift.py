@@ -8,6 +8,7 @@ from automation import report
 from automation.github import actions, issues
 from automation.github.client import GitHub
 from automation.github.event import Event
+from automation.jobs import state
 from automation.jobs.site import Site
 from automation.opentofu import text as readable
 from automation.opentofu.comment import notices
@@ -38,10 +39,10 @@ def drift(site: Site) -> Drift:
         site.store.ensure_bucket(site.environment.state.bucket)
         site.tofu.init()
     try:
-        with report.phase(f"Looking what changed outside of OpenTofu in {site.name}"):
+        with state.lent_key(site), report.phase(f"Looking what changed outside of OpenTofu in {site.name}"):
             _, document = site.tofu.plan(refresh_only=True)
             outside = site.read(document)
-        with report.phase(f"Looking what is pending in {site.name}"):
+        with state.lent_key(site), report.phase(f"Looking what is pending in {site.name}"):
             _, document = site.tofu.plan()
             pending = site.read(document)
     finally:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from automation import report
+from automation.jobs import state
 from automation.jobs.site import Site
 from automation.opentofu.runner import SavedPlan
 
@@ -20,7 +21,7 @@ def plan(site: Site, *, destroy: bool = False, options: Sequence[str] = ()) -> t
     with report.phase(f"Preparing the state of {site.name}"):
         site.store.ensure_bucket(site.environment.state.bucket)
         site.tofu.init()
-    with report.phase(f"Planning {'the end of ' if destroy else ''}{site.name}"):
+    with state.lent_key(site), report.phase(f"Planning {'the end of ' if destroy else ''}{site.name}"):
         lost = not destroy and CLUSTER in site.tofu.resources() and not site.provider.exists(site.cluster)
         if lost:
             report.warn(f"The cluster {site.cluster} is gone, though the state has it: the plan makes it again.")

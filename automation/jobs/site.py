@@ -76,15 +76,60 @@ class Site:
         """The S3 store: the local server (started where it does not run), or the endpoint that is configured."""
         told = self.environment.objectstore
         if told.endpoint:
-            return objectstore.ObjectStore(
-                os.environ.get(SPACES_ENDPOINT, "").rstrip("/") or told.endpoint,
-                told.region,
-                _from_variable(told.access_key_variable, "the S3 access key"),
-                _from_variable(told.secret_key_variable, "the S3 secret key"),
-            )
+            return objectstore.ObjectStore(self.endpoint, told.region, *self._store_keys())
         address = self.address  # first: without docker there is no use in building the server
         binary = install.path("versitygw")
         return objectstore.serve_local(self.kept / "objectstore", binary, address, told.port, told.region)
+
+    @cached_property
+    def backup_store(self) -> objectstore.ObjectStore:
+        """The S3 store with a key that opens the bucket of the backups.
+
+        A key that 'dogitops state init' made opens the bucket of the state alone; then it is the one that OpenTofu
+        made with the bucket of the backups (output ``backup_key``).
+        """
+        if not self._has_own_key():
+            return self.store
+        told = self.tofu.sensitive_output("backup_key")
+        if told is None:
+            raise ConfigurationError(
+                f"The bucket of the backups of {self.name} has no key yet.",
+                hint=f"It is made with the bucket: 'dogitops plan {self.name}' and 'dogitops apply {self.name}'.",
+            )
+        keys = Secret(told["access_key"]), Secret(told["secret_key"])
+        return objectstore.ObjectStore(self.endpoint, self.environment.objectstore.region, *keys)
+
+    @property
+    def endpoint(self) -> str:
+        """The address of the S3 store that is configured; empty for the local server."""
+        return os.environ.get(SPACES_ENDPOINT, "").rstrip("/") or self.environment.objectstore.endpoint or ""
+
+    @property
+    def store_key(self) -> Path:
+        """Where 'dogitops state init' keeps the access key of the store; its secret lies beside it."""
+        return self.kept / "spaces" / "access-key"
+
+    def forget_store(self) -> None:
+        """Make the store anew when it is asked for next: its key has changed."""
+        for name in ("store", "backup_store", "tofu", "envelopes", "bucket_locks"):
+            self.__dict__.pop(name, None)
+
+    def _has_own_key(self) -> bool:
+        """Whether the store is opened by a key that 'dogitops state init' made: no variable holds another one."""
+        told = self.environment.objectstore
+        return bool(told.endpoint) and not os.environ.get(told.access_key_variable) and self.store_key.exists()
+
+    def _store_keys(self) -> tuple[Secret, Secret]:
+        """Return the keys of the configured store: from its variables, else those that were made for it."""
+        told = self.environment.objectstore
+        secret = self.store_key.with_name("secret-key")
+        if self._has_own_key():
+            return Secret(self.store_key.read_text().strip()), Secret(secret.read_text().strip())
+        makes = f"Set {told.access_key_variable}, or let 'dogitops state init {self.name}' make a key from a token for DigitalOcean."
+        return (
+            _from_variable(told.access_key_variable, "the S3 access key", makes),
+            _from_variable(told.secret_key_variable, "the S3 secret key"),
+        )
 
     @cached_property
     def git_url(self) -> str:
@@ -300,8 +345,10 @@ class Site:
         return ended
 
 
-def _from_variable(variable: str, what: str) -> Secret:
+def _from_variable(variable: str, what: str, hint: str = "") -> Secret:
     value = os.environ.get(variable)
     if not value:
-        raise ConfigurationError(f"The variable {variable} is not set; it holds {what}.", hint=f"Set {variable}.")
+        raise ConfigurationError(
+            f"The variable {variable} is not set; it holds {what}.", hint=hint or f"Set {variable}."
+        )
     return Secret(value)

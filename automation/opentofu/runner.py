@@ -6,7 +6,8 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -75,6 +76,21 @@ class Tofu:
             "PATH": f"{self._own_command()}:{os.environ.get('PATH', '')}",
             "PYTHONPATH": f"{_PACKAGES}:{os.environ.get('PYTHONPATH', '')}".rstrip(":"),  # tofu runs in the root
         }
+
+    @contextmanager
+    def lent(self, variables: Environment) -> Iterator[None]:
+        """Give tofu more environment variables for a while."""
+        before = dict(self._variables)
+        self._variables.update(variables)
+        try:
+            yield
+        finally:
+            self._variables.clear()
+            self._variables.update(before)
+
+    def has(self, variable: str) -> bool:
+        """Whether tofu finds this environment variable set."""
+        return bool(self._variables.get(variable) or os.environ.get(variable))
 
     @property
     def plan_path(self) -> Path:
@@ -199,6 +215,11 @@ class Tofu:
         """Return the outputs that are not sensitive."""
         raw = json.loads(self._tofu(["output", "-json", "-no-color"]).stdout)
         return {name: item["value"] for name, item in raw.items() if not item["sensitive"]}
+
+    def sensitive_output(self, name: str) -> Any:
+        """Return one output, a sensitive one, too; None where there is no such output (yet)."""
+        raw = json.loads(self._tofu(["output", "-json", "-no-color"]).stdout)
+        return raw[name]["value"] if name in raw else None
 
     def resources(self) -> list[str]:
         """Return the addresses of all resources in the state; none where there is no state yet."""
