@@ -67,7 +67,7 @@ def told(ran: Ran) -> str:
     assert "what to do:" in ran.output, "it fails without saying what to do"
     errors = re.findall(r"error: (.+)", ran.output)
     assert errors, ran.output
-    return f"fails with exit code {ran.code}: {faults.told(errors[0])}"
+    return f"fails with exit code {ran.code}: {faults.told(errors[-1])}"
 
 
 # -- each that ends a drill, on clusters without nodes
