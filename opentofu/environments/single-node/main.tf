@@ -1,4 +1,4 @@
-# The smallest whole system: K3s on one machine with a volume. user-data.yaml says what it does not do yet.
+# The smallest whole system: K3s on one machine with a volume. 'dogitops bootstrap single-node' makes it and waits for it.
 
 locals {
   name   = "dogitops-single-node"
@@ -15,6 +15,15 @@ module "vpc" {
   description  = "Machines of ${local.name}"
 }
 
+# What the machines do at their first boot.
+module "cloud_init" {
+  source = "../../modules/cloud-init"
+
+  design        = "k3s"
+  k3s           = var.k3s
+  boot_host_key = var.boot_host_key
+}
+
 module "machines" {
   source = "../../modules/single-node"
 
@@ -23,18 +32,18 @@ module "machines" {
   size                  = var.size
   vpc_id                = module.vpc.id
   vpc_ip_range          = module.vpc.ip_range
-  ssh_keys              = var.ssh_keys
+  ssh_keys              = merge(var.ssh_keys, var.operator_keys)
   ssh_allowed_addresses = var.ssh_allowed_addresses
   api_allowed_addresses = var.api_allowed_addresses
   volume_gib            = var.volume_gib
   keep                  = var.keep_data
-  k3s_version           = "v1.34.4+k3s1"
+  k3s_version           = var.k3s.version
   datastore             = var.datastore
   servers               = var.servers
   agents                = var.agents
   restore               = var.restore
   restore_from_snapshot = var.restore_from_snapshot
-  user_data             = file("${path.module}/user-data.yaml")
+  user_data             = module.cloud_init.user_data
   tags                  = ["dogitops:env:single-node"]
 }
 

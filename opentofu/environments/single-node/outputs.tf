@@ -8,6 +8,11 @@ output "machines" {
   value       = module.machines.machines
 }
 
+output "droplets" {
+  description = "The machines by their names: id, public address and role."
+  value       = module.machines.droplets
+}
+
 output "volume_id" {
   description = "Id of the volume."
   value       = module.machines.volume_id

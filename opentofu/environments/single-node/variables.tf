@@ -1,6 +1,25 @@
+variable "k3s" {
+  description = "Which K3s: its version, the sha256 of its program in that release, and where to download it from, where that is not the release. 'dogitops bootstrap' looks the sha256 up and writes it down."
+  type        = object({ version = string, sha256 = string, url = optional(string) })
+}
+
 variable "ssh_keys" {
-  description = "Public SSH keys that may log in, by the names they get."
+  description = "Public SSH keys of people that may log in, by the names they get."
   type        = map(string)
+  default     = {}
+}
+
+variable "operator_keys" {
+  description = "Public SSH keys that 'dogitops bootstrap' made to log in with, by the names they get."
+  type        = map(string)
+  default     = {}
+}
+
+variable "boot_host_key" {
+  description = "The SSH host key of machines at their very first connection, given by 'dogitops bootstrap' and replaced over that connection. It counts where a machine is made."
+  type        = object({ private = string, public = string })
+  default     = null
+  sensitive   = true
 }
 
 variable "ssh_allowed_addresses" {

@@ -17,6 +17,15 @@ output "machines" {
   )
 }
 
+output "droplets" {
+  description = "The machines by their names: id, public address and role (`first`, `server` or `agent`)."
+  value = merge(
+    { (digitalocean_droplet.first.name) = { id = digitalocean_droplet.first.id, address = digitalocean_droplet.first.ipv4_address, role = "first" } },
+    { for machine in digitalocean_droplet.server : machine.name => { id = machine.id, address = machine.ipv4_address, role = "server" } },
+    { for machine in digitalocean_droplet.agent : machine.name => { id = machine.id, address = machine.ipv4_address, role = "agent" } },
+  )
+}
+
 output "volume_id" {
   description = "Id of the volume, to take snapshots of."
   value       = digitalocean_volume.data.id
