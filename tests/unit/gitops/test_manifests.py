@@ -373,8 +373,8 @@ def test_every_folder_is_reached_from_a_cluster(kustomize: Path) -> None:
     listed = [entry for cluster in CLUSTERS for entry in contents(kustomize, ROOT, cluster)]
     used = {entry.path for entry in listed if entry.rendered_here} | set(CLUSTERS)
     for folder in tuple(used):
-        text = (ROOT / folder / "kustomization.yaml").read_text()
-        for resource in yaml.safe_load(text)["resources"]:
+        told = yaml.safe_load((ROOT / folder / "kustomization.yaml").read_text())
+        for resource in (*told["resources"], *told.get("components", ())):
             target = (ROOT / folder / resource).resolve()
             if target.is_dir():
                 used.add(target.relative_to(ROOT).as_posix())
