@@ -77,7 +77,8 @@ def commit_of(root: Path, stored: Stored) -> str:
     """Return the commit that brought an object; empty for one that is in the index alone."""
     if stored.kind != "blob":
         return stored.id
-    found = _git(root, "log", "--all", "--reverse", "--format=%H", f"--find-object={stored.id}", "-m", "--no-renames")
+    order = ("--all", "--topo-order", "--reverse")  # a commit after its parents: the one that took it out is found too
+    found = _git(root, "log", *order, "--format=%H", f"--find-object={stored.id}", "-m", "--no-renames")
     return next(iter(found.splitlines()), "")
 
 

@@ -74,7 +74,8 @@ class Handler(BaseHTTPRequestHandler):
         known = {plural for kinds in self.server.kinds.values() for plural, _ in kinds.values()}
         if plural in known and parent:
             items = [one for at, one in self.server.objects.items() if _in(at, parent, plural)]
-            return self._answer(200, {"items": items})
+            wanted = parse_qs(urlsplit(self.path).query).get("labelSelector", [""])[0]
+            return self._answer(200, {"items": [one for one in items if _has(one, wanted)]})
         return self._answer(404, {"message": "not found", "reason": "NotFound"})
 
     def do_POST(self) -> None:
@@ -126,6 +127,14 @@ def _in(path: str, parent: str, plural: str) -> bool:
     folder, _, _ = path.rpartition("/")
     return folder == f"{parent}/{plural}" or (
         "/namespaces/" not in parent and folder.startswith(f"{parent}/namespaces/") and folder.endswith(f"/{plural}")
+    )
+
+
+def _has(manifest: Manifest, selector: str) -> bool:
+    """Whether an object has the labels of a selector such as ``a=1,b=2``."""
+    labels = manifest["metadata"].get("labels") or {}
+    return all(
+        labels.get(key) == value for key, _, value in (it.partition("=") for it in filter(None, selector.split(",")))
     )
 
 

@@ -1,0 +1,488 @@
+"""Secrets from all their sources (a real sops, real programs), seeded into an API, rotated, and looked for in Git."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from automation import age
+from automation.errors import ConfigurationError, DeadlineExceeded, Refused, VerificationFailed
+from automation.jobs import bootstrap, lasting, leaks, secrets
+from automation.jobs.site import Site
+from automation.toolchain import install
+from automation.workspace import Workspace
+from tests.unit.gitops.api import Api
+
+VALUE = "canary-value-of-the-database"
+MADE = {"namespace": "app", "name": "made", "keys": {"password": {"generate": 24}}}
+BACKUPS = {"namespace": "velero", "name": "velero-repo-credentials", "keys": {"repository-password": {"generate": 48}}}
+
+
+def declare(workspace: Workspace, facts: dict[str, Any], *declared: dict[str, Any]) -> Site:
+    file = workspace.environments / "there" / "environment.yaml"
+    file.write_text(yaml.safe_dump({**facts, "secrets": list(declared)}))
+    return Site("there", workspace=workspace)
+
+
+def one(**source: Any) -> dict[str, Any]:
+    return {"namespace": "app", "name": "database-secret", "keys": {"url": source}}
+
+
+def program(site: Site, script: str) -> list[str]:
+    """Return the command line of a program in the environment's folder."""
+    file = site.root / "vault"
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(0o755)
+    return ["./vault", "read", "database"]
+
+
+@pytest.fixture
+def api(site: Site) -> Iterator[Api]:
+    """Give a stand-in for the cluster's API, at the place of the site's kubeconfig."""
+    with Api(site.kubeconfig) as server:
+        server.kinds["apps/v1"] = {
+            "Deployment": ("deployments", True),
+            "StatefulSet": ("statefulsets", True),
+            "DaemonSet": ("daemonsets", True),
+        }
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def held(api: Api, name: str) -> dict[str, str]:
+    return {key: base64.b64decode(value).decode() for key, value in api.find("Secret", name)["data"].items()}
+
+
+def encrypted(site: Site, content: dict[str, Any], recipient: str | None = None) -> Path:
+    """Write a file in the environment's folder, encrypted by SOPS for the environment's own key."""
+    identity = lasting.age_identity(site.environment, site.kept / "secrets")
+    assert identity is not None
+    file = site.root / "secrets.sops.yaml"
+    file.write_text(yaml.safe_dump(content))
+    recipient = recipient or age.recipient(identity)
+    sops = install.path("sops")
+    subprocess.run([sops, "encrypt", "--age", recipient, "--in-place", file], check=True, capture_output=True)
+    assert VALUE not in file.read_text()
+    return file
+
+
+# -- sources ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_that_sops_encrypted_is_opened_with_the_key_of_the_environment(
+    workspace: Workspace, facts: dict[str, Any]
+) -> None:
+    site = declare(workspace, facts, one(sops="secrets.sops.yaml", key="database.url"))
+    encrypted(site, {"database": {"url": VALUE}})
+    assert site.secrets()[0].data["url"].reveal() == VALUE
+
+
+def test_the_key_is_the_same_after_the_cluster_and_on_every_machine(
+    workspace: Workspace, facts: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path_factory: Any
+) -> None:
+    monkeypatch.setenv("DOGITOPS_SECRETS_KEY", "a canary of thirty-two characters, or more")
+    site = declare(workspace, facts, one(sops="secrets.sops.yaml", key="url"))
+    encrypted(site, {"url": VALUE})
+    site.delete_cluster(keep_foreign=True)
+    monkeypatch.setenv("DOGITOPS_STATE", str(tmp_path_factory.mktemp("another machine")))
+    assert Site("there", workspace=workspace).secrets()[0].data["url"].reveal() == VALUE
+
+
+def test_a_key_from_a_variable_opens_it_too(
+    workspace: Workspace, facts: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = declare(workspace, facts, one(sops="secrets.sops.yaml", key="url"))
+    theirs = age.identity(lasting.secret(site.environment, site.kept / "secrets", "theirs", 43))
+    encrypted(site, {"url": VALUE}, age.recipient(theirs))
+    with pytest.raises(ConfigurationError, match=r"SOPS can't open secrets.sops.yaml"):
+        site.secrets()
+    monkeypatch.setenv("SOPS_AGE_KEY", theirs.reveal())
+    assert Site("there", workspace=workspace).secrets()[0].data["url"].reveal() == VALUE
+
+
+def test_a_command_gives_its_output_and_runs_once(workspace: Workspace, facts: dict[str, Any]) -> None:
+    site = declare(workspace, facts)
+    argv = program(site, f"echo run >>runs; echo '{VALUE}'")
+    site = declare(workspace, facts, one(command=argv), {**one(command=argv), "name": "same"})
+    assert [spec.data["url"].reveal() for spec in (*site.secrets(), *site.secrets())] == [VALUE] * 4
+    assert (site.root / "runs").read_text() == "run\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ("exit 0", "what the command ./vault prints is empty"),
+        ("echo ' '", "what the command ./vault prints is empty"),
+        (f"echo '{VALUE}'; echo 'sealed' >&2; exit 2", "the command ./vault exited with 2: sealed"),
+        (f"echo '{VALUE}'; exec sleep 60", "the command ./vault did not end within 1 s"),
+    ],
+)
+def test_a_command_without_a_value_is_refused_with_its_place_and_not_its_output(
+    workspace: Workspace, facts: dict[str, Any], script: str, told: str
+) -> None:
+    site = declare(workspace, facts)
+    site = declare(workspace, facts, one(command=program(site, script), seconds=1))
+    began = time.monotonic()
+    with pytest.raises(ConfigurationError, match=r"environments/there/environment.yaml:\d+: app/database") as caught:
+        site.secrets()
+    assert time.monotonic() - began < 20
+    assert told in caught.value.message
+    assert VALUE not in f"{caught.value.message}{caught.value.hint}"
+
+
+def test_every_empty_source_is_named_with_file_and_line_before_anything_is_applied(
+    workspace: Workspace, facts: dict[str, Any], api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EMPTY", "  \n")
+    keys = {
+        "absent": {"variable": "NOT_SET"},
+        "empty": {"variable": "EMPTY"},
+        "missing": {"command": ["no-such-program"]},
+        "no-file": {"sops": "none.yaml"},
+        "no-key": {"sops": "secrets.sops.yaml", "key": "a.b"},
+        "nothing": {"sops": "secrets.sops.yaml", "key": "empty"},
+        "plain": {"sops": "plain.yaml"},
+    }
+    site = declare(workspace, facts, MADE, {"namespace": "app", "name": "all", "keys": keys})
+    encrypted(site, {"a": "text", "empty": ""})
+    (site.root / "plain.yaml").write_text("plain: readable by everybody\n")
+    with pytest.raises(ConfigurationError) as caught:
+        bootstrap.bootstrap(site)
+    lines = caught.value.message.splitlines()
+    assert lines[0] == "7 of the secrets of there have no value:"
+    text = (site.root / "environment.yaml").read_text().splitlines()
+    for key, told in (
+        ("absent", "the variable NOT_SET is not set"),
+        ("empty", "the variable EMPTY is empty"),
+        ("missing", "the command no-such-program can't be run: no-such-program was not found"),
+        ("no-file", "there is no file none.yaml"),
+        ("no-key", "the SOPS file secrets.sops.yaml has no value at a.b"),
+        ("nothing", "empty in the SOPS file secrets.sops.yaml is empty"),
+        ("plain", "the file plain.yaml is not encrypted by SOPS"),
+    ):
+        [line] = [each for each in lines[1:] if f"app/all {key}: " in each]
+        assert told in line
+        number = int(line.split(":")[1])
+        assert line.startswith("  opentofu/environments/there/environment.yaml:")
+        assert text[number - 2].strip() == f"{key}:"  # the mapping begins on the line after its name
+    assert api.writes == []
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ({"generate": 24, "key": "a"}, "'key' goes with 'sops' alone"),
+        ({"variable": "A", "generation": 2}, "'generation' goes with 'generate' alone"),
+        ({"sops": "/etc/shadow"}, "keys.url.sops"),
+        ({"command": []}, "keys.url.command"),
+        ({}, "give exactly one of: variable, generate, objectstore, sops, command"),
+    ],
+)
+def test_a_source_that_makes_no_sense_is_refused(
+    workspace: Workspace, facts: dict[str, Any], source: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=r"environment\.yaml is not as it must be") as caught:
+        declare(workspace, facts, one(**source))
+    assert told in caught.value.message
+
+
+# -- seeding ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_shows_what_would_be_done_and_does_nothing(
+    workspace: Workspace, facts: dict[str, Any], api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("URL", VALUE)
+    site = declare(workspace, facts, one(variable="URL"), MADE)
+    before = [(row.place, row.key, row.source, row.what) for row in secrets.dry_run(site)]
+    assert before == [
+        ("app/database-secret", "url", "variable URL", "make"),
+        ("app/made", "password", "generated", "make"),
+    ]
+    assert api.writes == []
+    assert not (site.kept / "secrets").exists()
+    assert [row.what for row in secrets.seed(site)] == ["made", "made"]
+    assert held(api, "database-secret") == {"url": VALUE}
+    assert [row.what for row in secrets.dry_run(site)] == ["keep", "keep"]
+    monkeypatch.setenv("URL", f"{VALUE}-new")
+    assert [row.what for row in secrets.dry_run(site)] == ["change", "keep"]
+    shown = repr(secrets.dry_run(site))
+    assert VALUE not in shown
+    assert str(len(VALUE)) not in shown
+    writes = len(api.writes)
+    assert [row.what for row in secrets.seed(site)] == ["changed", "kept"]
+    assert len(api.writes) == writes + 1
+    assert [row.what for row in secrets.seed(site)] == ["kept", "kept"]
+    assert len(api.writes) == writes + 1
+
+
+def test_without_a_cluster_all_would_be_made(workspace: Workspace, facts: dict[str, Any]) -> None:
+    assert [row.what for row in secrets.dry_run(declare(workspace, facts, MADE))] == ["make"]
+
+
+def test_pull_secrets_have_their_type(workspace: Workspace, facts: dict[str, Any], api: Api, monkeypatch: Any) -> None:
+    monkeypatch.setenv("PULL", json.dumps({"auths": {}}))
+    keys = {".dockerconfigjson": {"variable": "PULL"}}
+    declared = {"namespace": "app", "name": "pull", "type": "kubernetes.io/dockerconfigjson", "keys": keys}
+    secrets.seed(declare(workspace, facts, declared))
+    assert api.find("Secret", "pull")["type"] == "kubernetes.io/dockerconfigjson"
+
+
+# -- rotation ---------------------------------------------------------------------------------------------------------
+
+
+def deployment(api: Api, name: str, *containers: dict[str, Any], ready: int = 1, **spec: Any) -> None:
+    template = {"metadata": {"labels": {"app": name}}, "spec": {"containers": list(containers), **spec}}
+    status = {"observedGeneration": 1, "replicas": 1, "updatedReplicas": ready, "readyReplicas": ready}
+    api.put(
+        *("apps/v1", "Deployment", name, "app"),
+        metadata={"generation": 1},
+        spec={"replicas": 1, "selector": {"matchLabels": {"app": name}}, "template": template},
+        status=status,
+    )
+
+
+def reads(secret: str) -> dict[str, Any]:
+    return {"name": "a", "env": [{"name": "P", "valueFrom": {"secretKeyRef": {"name": secret, "key": "password"}}}]}
+
+
+def test_rotation_makes_a_new_value_restarts_what_reads_it_and_forgets_the_old_one(
+    workspace: Workspace, facts: dict[str, Any], api: Api
+) -> None:
+    site = declare(workspace, facts, MADE, BACKUPS)
+    secrets.seed(site)
+    before, kept = held(api, "made")["password"], held(api, "velero-repo-credentials")
+    deployment(api, "by-variable", reads("made"))
+    deployment(api, "by-file", {"name": "a"}, volumes=[{"name": "v", "secret": {"secretName": "made"}}])
+    deployment(api, "by-all", {"name": "a", "envFrom": [{"secretRef": {"name": "made"}}]})
+    deployment(api, "pulls-only", {"name": "a"}, imagePullSecrets=[{"name": "made"}])
+    deployment(api, "another", reads("other"))
+    rotations = secrets.to_rotate(site, None)
+    assert [(each.declaration.place, each.key) for each in rotations] == [("app/made", "password")]
+    assert [each.name for each in secrets.rotate(site, rotations)] == ["by-all", "by-file", "by-variable"]
+    after = held(api, "made")["password"]
+    assert after != before
+    assert len(after) == 24
+    assert held(api, "velero-repo-credentials") == kept
+    restarted = {
+        one["metadata"]["name"]
+        for path, one in api.objects.items()
+        if "/deployments/" in path and one["spec"]["template"]["metadata"].get("annotations")
+    }
+    assert restarted == {"by-all", "by-file", "by-variable"}
+    assert sorted(path.name for path in (site.kept / "secrets").glob("app.*")) == ["app.made.password.2"]
+    told = yaml.safe_load((site.root / "environment.yaml").read_text())["secrets"][0]["keys"]["password"]
+    assert told == {"generate": 24, "generation": 2}
+    assert [row.what for row in secrets.dry_run(Site("there", workspace=workspace))] == ["keep", "keep"]
+
+
+def test_the_old_value_is_kept_until_the_workloads_run_with_the_new_one(
+    workspace: Workspace, facts: dict[str, Any], api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secrets, "_PATIENCE", 0.2)
+    site = declare(workspace, facts, MADE)
+    secrets.seed(site)
+    before = held(api, "made")["password"]
+    deployment(api, "stuck", reads("made"), ready=0)
+    with pytest.raises(DeadlineExceeded, match=r"0 of 1 pods are ready.*The old values are kept") as caught:
+        secrets.rotate(site, secrets.to_rotate(site, "made"))
+    assert "lower the generations" in (caught.value.hint or "")
+    file = site.root / "environment.yaml"
+    file.write_text(file.read_text().replace("generation: 2", "generation: 1"))
+    secrets.seed(Site("there", workspace=workspace))
+    assert held(api, "made")["password"] == before
+
+
+def test_what_runs_with_an_older_value_is_restarted_when_asked(
+    workspace: Workspace, facts: dict[str, Any], api: Api, capfd: pytest.CaptureFixture[str]
+) -> None:
+    site = declare(workspace, facts, MADE)
+    secrets.seed(site)
+    deployment(api, "old", reads("made"))
+    deployment(api, "new", reads("made"))
+    changed = {"manager": "dogitops", "time": "2026-02-01T10:00:00Z"}
+    api.find("Secret", "made")["metadata"]["managedFields"] = [
+        changed,
+        {"manager": "other", "time": "2027-01-01T00:00:00Z"},
+    ]
+    for name, age_of_pod in (("old", "2026-02-01T09:59:59Z"), ("new", "2026-02-01T10:00:00Z")):
+        metadata = {"labels": {"app": name}, "creationTimestamp": age_of_pod}
+        api.put("v1", "Pod", f"{name}-1", "app", metadata=metadata, status={"phase": "Running"})
+    secrets.seed(site)
+    assert "still run with the old values: Deployment app/old." in capfd.readouterr().err
+    secrets.seed(site, restart=True)
+    assert "restarted-at" in str(api.find("Deployment", "old"))
+    assert "restarted-at" not in str(api.find("Deployment", "new"))
+
+
+def test_what_would_lose_data_is_never_made_anew(workspace: Workspace, facts: dict[str, Any], api: Api) -> None:
+    declared = {"namespace": "app", "name": "disk", "keys": {"key": {"generate": 32, "permanent": "the disk needs it"}}}
+    site = declare(workspace, facts, BACKUPS, declared)
+    for name, told in (("velero/velero-repo-credentials", "could never be read again"), ("disk", "the disk needs it")):
+        with pytest.raises(Refused, match=told):
+            secrets.to_rotate(site, name)
+    assert api.writes == []
+
+
+def test_what_is_not_made_here_is_not_rotated_here(
+    workspace: Workspace, facts: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("URL", VALUE)
+    site = declare(workspace, facts, one(variable="URL"))
+    with pytest.raises(ConfigurationError, match="the values come from variable URL"):
+        secrets.to_rotate(site, "database-secret")
+    with pytest.raises(ConfigurationError, match="Did you mean 'app/database-secret'"):
+        secrets.to_rotate(site, "app/databse-secret")
+
+
+def test_what_is_derived_has_a_value_for_each_generation(
+    workspace: Workspace, facts: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOGITOPS_SECRETS_KEY", "a canary of thirty-two characters, or more")
+    values = []
+    for source in ({"generate": 24}, {"generate": 24, "generation": 1}, {"generate": 24, "generation": 2}):
+        site = declare(workspace, facts, one(**source))
+        values.append(site.secrets()[0].data["url"].reveal())
+    assert values[0] == values[1] != values[2]
+
+
+# -- Git --------------------------------------------------------------------------------------------------------------
+
+
+def git(workspace: Workspace, *words: str) -> str:
+    who = ["-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main"]
+    done = subprocess.run(["git", "-C", workspace.root, *who, *words], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def commit(workspace: Workspace, message: str, **files: str) -> str:
+    for name, text in files.items():
+        (workspace.root / name).write_text(text)
+    git(workspace, "add", "--all")
+    git(workspace, "commit", "--quiet", "--allow-empty", "--message", message)
+    return git(workspace, "rev-parse", "HEAD")
+
+
+@pytest.fixture
+def repository(workspace: Workspace, site: Site) -> Workspace:
+    git(workspace, "init", "--quiet")
+    (workspace.root / ".gitignore").write_text(".dogitops/\n")
+    commit(workspace, "First")
+    return workspace
+
+
+def token() -> str:
+    digits = iter("0123456789abcdef" * 4)
+    return "dop_" + "v1_" + "".join(digits)
+
+
+def test_a_secret_in_an_old_commit_is_found_with_commit_and_line(repository: Workspace) -> None:
+    bad = commit(repository, "A mistake", notes=f"one\ntwo\ntoken = {token()}\n")
+    git(repository, "switch", "--quiet", "--create", "side")
+    commit(repository, "Taken out", notes="one\ntwo\n")
+    [leak] = leaks.check(repository, []).leaks
+    assert (leak.rule, leak.path, leak.line, leak.commit) == ("digitalocean-token", "notes", 3, bad)
+    assert token() not in repr(leak)
+
+
+def test_a_secret_in_a_message_a_tag_another_branch_and_the_index_is_found(repository: Workspace) -> None:
+    git(repository, "switch", "--quiet", "--create", "side")
+    message = commit(repository, f"Uses {token()}a"[:-1])
+    git(repository, "switch", "--quiet", "main")
+    git(repository, "tag", "--annotate", "--message", f"with {token()}", "v1")
+    (repository.root / "staged").write_text(token())
+    git(repository, "add", "staged")
+    found = {leak.path: leak for leak in leaks.check(repository, []).leaks}
+    assert set(found) == {"(message of a commit)", "(message of a tag)", "staged"}
+    assert found["(message of a commit)"].commit == message
+    assert found["staged"].commit == ""
+
+
+def test_the_environments_own_values_are_found_in_any_form(
+    repository: Workspace, facts: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("URL", "nothing special at all")
+    monkeypatch.setenv("SHORT", "abc")
+    keys = {"url": {"variable": "URL"}, "short": {"variable": "SHORT"}, "unset": {"variable": "NOT_SET"}}
+    site = declare(repository, facts, {"namespace": "app", "name": "s", "keys": keys}, MADE)
+    password = site.lasting("app.made.password", 24).reveal()
+    commit(repository, "Clean")
+    looked = leaks.check(repository, ["there"])
+    assert looked.leaks == []
+    assert looked.values == 2
+    assert looked.unknown == ["app/s unset (there)", "app/s short (there): too short"]
+    encoded = base64.b64encode(password.encode()).decode()
+    commit(repository, "Bad", plain="is nothing special at all.\n", manifest=f"data:\n  password: {encoded}\n")
+    assert {(leak.rule, leak.path) for leak in leaks.check(repository, ["there"]).leaks} >= {
+        ("value", "plain"),
+        ("value", "manifest"),
+    }
+
+
+def test_what_is_allowed_needs_a_reason_and_a_rule_that_there_is(repository: Workspace) -> None:
+    commit(repository, "Test", notes=token(), other=f"{token()[:-4]}ffff")
+    first, second = leaks.check(repository, []).leaks
+    allowed = repository.root / leaks.ALLOWED
+    entry = {"rule": first.rule, "fingerprint": first.fingerprint, "reason": "made up for a test"}
+    allowed.write_text(yaml.safe_dump({"allowed": [entry, {**entry, "fingerprint": "0" * 16}]}))
+    looked = leaks.check(repository, [])
+    assert [leak.path for leak in looked.leaks] == [second.path]
+    assert looked.allowed == 1
+    assert [one.fingerprint for one in looked.idle] == ["0" * 16]
+    for wrong, told in (
+        ({**entry, "reason": " "}, r"\.secrets-allowed\.yaml:\d+: allowed.0.reason"),
+        ({key: entry[key] for key in ("rule", "fingerprint")}, "allowed.0.reason"),
+        ({**entry, "rule": "value"}, "'rule' must be one of"),
+        ({**entry, "path": "*"}, "either 'fingerprint' or 'path'"),
+    ):
+        allowed.write_text(yaml.safe_dump({"allowed": [wrong]}))
+        with pytest.raises(ConfigurationError, match=told):
+            leaks.check(repository, [])
+
+
+def test_a_shallow_clone_is_refused(repository: Workspace, tmp_path: Path) -> None:
+    commit(repository, "Second")
+    url = f"file://{repository.root}"
+    subprocess.run(["git", "clone", "--quiet", "--depth", "1", url, tmp_path / "shallow"], check=True)
+    (tmp_path / "shallow" / "opentofu" / "environments").mkdir(parents=True, exist_ok=True)
+    with pytest.raises(ConfigurationError, match="shallow clone") as caught:
+        leaks.check(Workspace(tmp_path / "shallow"), [])
+    assert "fetch-depth: 0" in (caught.value.hint or "")
+
+
+def test_the_command_says_that_all_is_clean_and_fails_where_it_is_not(
+    repository: Workspace, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from automation.cli import secrets as command  # noqa: PLC0415
+
+    monkeypatch.setenv("DOGITOPS_ROOT", str(repository.root))
+    command.check([])
+    assert "Nothing secret stands in Git" in capfd.readouterr().err
+    commit(repository, "Bad", notes=token())
+    with pytest.raises(VerificationFailed, match="1 secrets stand in Git"):
+        command.check([])
+    shown = capfd.readouterr()
+    assert "notes:1" in shown.out
+    assert token() not in shown.out + shown.err
+
+
+def test_this_project_has_nothing_secret_in_its_history() -> None:
+    root = Path(__file__).resolve().parents[3]
+    shallow = subprocess.run(
+        ["git", "-C", root, "rev-parse", "--is-shallow-repository"], capture_output=True, text=True
+    )
+    if shallow.stdout.strip() != "false":
+        pytest.skip("this is no clone with its whole history")
+    looked = leaks.check(Workspace(root), [])
+    assert looked.leaks == []
+    assert looked.idle == []
