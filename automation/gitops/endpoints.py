@@ -13,6 +13,13 @@ Manifest = dict[str, Any]
 NAMESPACE: Final = "dogitops-system"
 REPOSITORY_URL: Final = f"http://git.{NAMESPACE}.svc.cluster.local/repository.git"
 OBJECTSTORE_URL: Final = f"http://objectstore.{NAMESPACE}.svc.cluster.local"
+_LABELS: Final = {"app.kubernetes.io/managed-by": "dogitops"}
+
+
+def namespace() -> Manifest:
+    """Return the namespace that is ours in every cluster; nothing runs in it."""
+    labels = {**_LABELS, "pod-security.kubernetes.io/enforce": "restricted"}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}}
 
 
 def endpoints(host_address: str, git_port: int | None, objectstore_port: int | None) -> list[Manifest]:
@@ -34,18 +41,10 @@ def endpoints(host_address: str, git_port: int | None, objectstore_port: int | N
             f"{host_address} means something else inside a pod, so it can't lead to this machine.",
             hint="Give the address of the docker bridge.",
         )
-    labels = {"app.kubernetes.io/managed-by": "dogitops"}
-    namespace = {
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {
-            "name": NAMESPACE,
-            "labels": {**labels, "pod-security.kubernetes.io/enforce": "restricted"},
-        },
-    }
+    labels = _LABELS
     ports = {"git": git_port, "objectstore": objectstore_port}
     here = {name: port for name, port in ports.items() if port is not None}
-    return [namespace, *(one for name, port in here.items() for one in _service(name, address, port, labels))]
+    return [namespace(), *(one for name, port in here.items() for one in _service(name, address, port, labels))]
 
 
 def _service(

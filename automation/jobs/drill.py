@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from automation import report
 from automation.errors import ConfigurationError, DogitopsError, VerificationFailed, did_you_mean
 from automation.github import actions
-from automation.gitops import argocd, repository
+from automation.gitops import argocd, endpoints, repository
 from automation.jobs import backup as backup_job
 from automation.jobs import bootstrap as bootstrap_job
 from automation.jobs import evidence as evidence_job
@@ -25,7 +25,7 @@ from automation.jobs import restore as restore_job
 from automation.jobs.bootstrap import SYNC_PATIENCE, advice
 from automation.jobs.site import Site
 from automation.journal import Journal
-from automation.recovery import evidence, evidence_report, findings, inventory, ledger, writes
+from automation.recovery import evidence, evidence_report, findings, inventory, last_drill, ledger, writes
 from automation.secret import Secret
 from automation.toolchain import install
 
@@ -269,7 +269,15 @@ class _Run:
                 hint=f"Read {files[1]}. The applications stay held back, so that you can look: "
                 f"'dogitops gitops resume {self.site.name}' gives them back to Argo CD.",
             )
+        self._tell_cluster(told)
         return Outcome(told, *files)
+
+    def _tell_cluster(self, told: evidence.Evidence) -> None:
+        """Leave word in the cluster, for its alerts. What proves a drill is its evidence, so it passed without, too."""
+        try:
+            self.site.kube.apply_all([endpoints.namespace(), last_drill.lease(told)])
+        except DogitopsError as error:
+            report.warn(f"The cluster could not be told that it passed a drill: {error.message}")
 
     def _limits(self, run: dict[str, Any], found: dict[str, Any]) -> list[str]:
         told = [_ONE_REGION if self.site.provider.kind == "doks" else _ONE_MACHINE]

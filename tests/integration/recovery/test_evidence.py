@@ -4,7 +4,7 @@ import base64
 import contextlib
 import json
 import stat
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from automation.errors import ConfigurationError, VerificationFailed
-from automation.recovery import findings
+from automation.recovery import findings, last_drill
 from automation.recovery.coverage import Covered
 from automation.recovery.evidence import Data, Evidence, Objects, SigningKey, newest, read
 from automation.recovery.evidence_report import size, to_markdown, write
@@ -249,3 +249,20 @@ def test_one_secret_gives_one_key(tmp_path: Path) -> None:
 )
 def test_sizes(count: int, text: str) -> None:
     assert size(count) == text
+
+
+def test_a_cluster_is_told_of_a_drill_that_it_passed_in_utc() -> None:
+    zone = timezone(timedelta(hours=2))
+    told = last_drill.lease(evidence(finished=datetime(2026, 1, 2, 5, 7, 25, tzinfo=zone)))
+    assert told["metadata"]["name"] == "last-passed-drill"
+    assert told["metadata"]["annotations"]["dogitops.io/backup"] == "drill-r1"
+    assert told["spec"] == {
+        "holderIdentity": "r1",
+        "acquireTime": "2026-01-02T03:04:05.000000Z",
+        "renewTime": "2026-01-02T03:07:25.000000Z",
+    }
+
+
+def test_a_cluster_is_not_told_of_a_drill_that_failed() -> None:
+    with pytest.raises(ConfigurationError, match="r1 failed"):
+        last_drill.lease(evidence(verdict="failed", reasons=("lost",)))
