@@ -27,6 +27,8 @@ def build(name: str, tool: Tool, into: Path, go: Go, progress: Progress) -> None
     recipe = tool.build
     committed = MODULES / recipe.folder if recipe.folder else None
     arguments = ["-mod=readonly", "-trimpath", "-v", "-ldflags", f"-s -w {tool.filled(recipe.ldflags)}"]
+    if recipe.tags:
+        arguments += ["-tags", ",".join(recipe.tags)]
     if recipe.mode == "wrapper" and committed is not None:
         folder = committed
     else:
@@ -64,15 +66,21 @@ def build(name: str, tool: Tool, into: Path, go: Go, progress: Progress) -> None
 
 def source(name: str, tool: Tool, go: Go) -> Path:
     """Return the folder of the tool's module, downloaded if need be, its content checked against the catalogue."""
-    wanted = f"{tool.build.module}@v{tool.version}"
+    return module(name, f"{tool.build.module}@v{tool.version}", tool.build.sum, go)
+
+
+def module(name: str, wanted: str, pinned: str, go: Go) -> Path:
+    """Return the folder of the Go module ``wanted`` (``path@version``), checked against its ``pinned`` sum.
+
+    Raises DogitopsError where it is not what is pinned, CommandFailed where it can't be had.
+    """
     done = _run(go, ["mod", "download", "-json", wanted], Path("/"), name, timeout=_DOWNLOAD_TIMEOUT)
     facts = json.loads(done.stdout)
     folder = Path(facts["Dir"])
     for what, found in (("archive", facts["Sum"]), ("folder", folder_sum(folder, wanted))):
-        if found != tool.build.sum:
+        if found != pinned:
             raise DogitopsError(
-                f"The {what} of {wanted} ({folder}) is not what the catalogue pins: "
-                f"its sum is {found} instead of {tool.build.sum}.",
+                f"The {what} of {wanted} ({folder}) is not what is pinned: its sum is {found} instead of {pinned}.",
                 hint="Run 'go clean -modcache' and try again. If it stays, do not build it: "
                 "somebody may have changed the module.",
             )

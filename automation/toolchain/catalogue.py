@@ -53,7 +53,8 @@ class Release(_Strict):
 class Build(_Strict):
     """How a tool is built from its Go module. ``packages`` maps each binary to the package with its main.
 
-    ``add`` are files, by their path in the module, that its vendor generates before building and leaves out of it.
+    ``add`` are files, by their path in the module, that its vendor generates before building and leaves out of it;
+    ``tags`` are Go's build tags.
     """
 
     module: str
@@ -63,6 +64,7 @@ class Build(_Strict):
     folder: str | None = None
     ldflags: str = ""
     add: dict[str, str] = {}
+    tags: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _has_folder(self) -> Self:
@@ -101,8 +103,9 @@ class Tool(_Strict):
     def digest(self) -> str:
         """Return what changes whenever the binaries could: a short hash of the recipe, its modules and the machine."""
         recipe = self.model_dump(include={"version", "release", "build"})
-        if not self.build.add:
-            del recipe["build"]["add"]
+        for late in ("add", "tags"):  # fields that came later: tools without them are what they were
+            if not recipe["build"][late]:
+                del recipe["build"][late]
         hashed = hashlib.sha256(json.dumps([recipe, arch()], sort_keys=True).encode())
         if self.build.folder is not None:
             for file in sorted((MODULES / self.build.folder).iterdir()):

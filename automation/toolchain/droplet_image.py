@@ -13,7 +13,7 @@ from automation.toolchain.engine import docker
 from automation.toolchain.locks import locked, scratch
 from automation.workspace import cache_folder
 
-FORMAT = 1  # raise it when a change here changes the image
+FORMAT = 2  # raise it when a change here changes the image
 IMAGE = "dogitops-droplet/image"
 SEED = "/var/lib/cloud/seed/nocloud"
 _LABEL = "dogitops.recipe"
@@ -86,6 +86,7 @@ def _build(reference: str, digest: str) -> None:
     ):
         files = [oci.Item(path, 0o644, content=text.encode()) for path, text in _FILES.items()]
         files += [oci.Item(f"/etc/systemd/system/{unit}", link="/dev/null") for unit in _SWITCHED_OFF]
+        files.append(oci.Item("/opt/cni/bin", link="/usr/lib/cni"))  # where the distribution has them
         layers = [
             oci.Layer(system.archive, system.digest, system.size),
             oci.write_layer(work / "layer.tar", files),

@@ -42,6 +42,11 @@ def module_folder(tool: str) -> Path:
     return Installer.default().module_folder(tool)
 
 
+def module(wanted: str, pinned: str) -> Path:
+    """Return the folder of a Go module (``path@version``) that is no tool, checked against its ``pinned`` sum."""
+    return build.module(wanted, wanted, pinned, Installer.default().go)
+
+
 def go_binary() -> Path:
     """Return a Go that can build every tool: the machine's, else one installed into the cache."""
     return Installer.default().go.program
