@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from automation import daemon, secret
 
@@ -26,8 +27,9 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 _LONGEST = (
     *("test_pull_requests", "test_main_job", "test_scheduled_workflows", "test_scheduled_drills"),
-    *("test_bad_luck", "test_clusters"),
+    *("test_bad_luck", "test_clusters", "test_kube_fixture"),
 )
+_TOGETHER = {"tests/e2e/test_kube_fixture.py": "tests/e2e/test_clusters.py"}  # they share a cluster
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -39,6 +41,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return _LONGEST.index(item.path.stem) if item.path.stem in _LONGEST else len(_LONGEST)
 
     items.sort(key=place)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileScheduling | None:
+    """Give each file of tests to one worker, and those that share a cluster to the same."""
+    return _ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+class _ByFile(LoadFileScheduling):  # type: ignore[misc]  # xdist is not typed
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return _TOGETHER.get(file, file)
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from automation import report
 from automation.gitops import argocd
+from automation.jobs import backup as backup_job
 from automation.jobs.backup import LOCATION_PATIENCE
 from automation.jobs.bootstrap import SYNC_PATIENCE
 from automation.jobs.site import Site
@@ -20,8 +21,10 @@ def restore(site: Site, *, backup: str, namespaces: Sequence[str] = ()) -> veler
     """Restore ``backup`` with Argo CD's automation of the applications paused, then resume it.
 
     Objects that exist are left alone, so for a full restore the namespaces must be gone: see docs/restore.md.
+    Raises ConfigurationError, before anything is changed, where the bucket holds no such backup.
     """
     site.up()
+    backup_job.backups(site).check(backup, namespaces or site.environment.backup.namespaces)
     wait_until_known(site, backup, timeout=_SYNC_OF_BACKUPS)
     argocd.pause_apps(site.kube)
     name = f"{backup}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"  # a second restore is another one
