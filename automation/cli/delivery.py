@@ -21,14 +21,20 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel=_PANEL)(down)
 
 
-def bootstrap(environment: Environment) -> None:
-    """Install Argo CD and let it build the cluster from Git."""
+def bootstrap(
+    environment: Environment,
+    *,
+    restore: Annotated[
+        str, typer.Option(metavar="NAME", help="Restore this backup before the applications start.")
+    ] = "",
+) -> None:
+    """Install Argo CD and let it build the cluster from Git; machines of droplets are made first, from two tokens."""
     from automation.gitops import argocd  # noqa: PLC0415
-    from automation.jobs import bootstrap as job  # noqa: PLC0415
+    from automation.jobs import from_nothing as job  # noqa: PLC0415
     from automation.jobs.site import Site  # noqa: PLC0415
 
     site = Site(environment)
-    job.bootstrap(site)
+    job.run(site, restore=restore)
     _show(argocd.applications(site.kube))
 
 
@@ -81,6 +87,31 @@ def resume(environment: Environment) -> None:
     from automation.jobs.site import Site  # noqa: PLC0415
 
     job(Site(environment))
+
+
+@gitops.command()
+def validate(
+    environments: Annotated[
+        list[str] | None, typer.Argument(help="Names of environments; default: all that gitops/clusters describes.")
+    ] = None,
+) -> None:
+    """Look for all that is wrong in gitops/, before anything is applied (2: wrong, 3: a guard refuses it)."""
+    from automation.github import actions  # noqa: PLC0415
+    from automation.jobs import validate as job  # noqa: PLC0415
+    from automation.workspace import Workspace  # noqa: PLC0415
+
+    with report.phase("Rendering and looking"):
+        found = job.validate(Workspace.find(), environments or ())
+    for line in found.unchecked:
+        report.note(f"not checked: {line}")
+    actions.annotate(
+        actions.Annotation("error", one.message, title=one.rule, file=one.file, line=one.line) for one in found.findings
+    )
+    rows = [[one.rule, f"{one.place} ({', '.join(one.environments)})\n{one.message}"] for one in found.findings]
+    if rows:
+        report.table("Not as it must be", ["rule", "where and what"], rows)
+    found.fail()
+    report.say(f"{found.manifests:,} objects in {len(found.environments)} environments are as they must be.")
 
 
 @gitops.command()

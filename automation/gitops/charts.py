@@ -1,4 +1,4 @@
-"""A vendor's Helm chart as a component of the platform: ``gitops/platform/<component>/chart.yaml`` beside its values."""
+"""A vendor's Helm chart as a component: ``gitops/platform/<component>/chart.yaml``, beside its ``values.yaml``."""
 
 from __future__ import annotations
 

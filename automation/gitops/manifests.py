@@ -14,7 +14,7 @@ from automation.errors import CommandFailed, ConfigurationError, DogitopsError
 Manifest = dict[str, Any]
 
 # The C loader reads Argo CD's 27,000 lines in a second, the other one in ten.
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 # The ApplicationSets that a table of contents fills: manifests of the platform, vendors' charts, applications.
@@ -68,7 +68,7 @@ def render(kustomize: Path, folder: Path) -> list[Manifest]:
         raise DogitopsError(
             f"{folder} can't be rendered: {error.output.strip()}", hint="Correct the file that is named."
         ) from error
-    return [manifest for manifest in yaml.load_all(done.stdout, _LOADER) if manifest]
+    return [manifest for manifest in yaml.load_all(done.stdout, LOADER) if manifest]
 
 
 def contents(kustomize: Path, root: Path, path: str) -> tuple[Entry, ...]:
@@ -99,7 +99,7 @@ def entries(application_set: Manifest) -> tuple[Entry, ...]:
         needed = "repository, chart and version" if listed == CHARTS else "path"
         raise ConfigurationError(
             f"An entry of the ApplicationSet {listed} lacks {error}.",
-            hint=f"Each needs application, zone, namespace and {needed}, in the kustomization.yaml of gitops/clusters/…",
+            hint=f"Each needs application, zone, namespace and {needed}, in the kustomization.yaml of its cluster.",
         ) from error
 
 
