@@ -17,13 +17,19 @@ from automation.errors import ChangesPending, ConfigurationError
 
 ARGOCD: Final = Path("gitops/platform/argocd/upstream.yaml")
 VELERO: Final = Path("gitops/platform/velero/crds.yaml")
+SNAPSHOTS: Final = Path("gitops/platform/snapshot-controller/crds.yaml")
+
+# The Go module that holds the kinds of snapshots, at the version of the controller that is run.
+SNAPSHOT_MODULE: Final = "github.com/kubernetes-csi/external-snapshotter/client/v8"
+SNAPSHOT_VERSION: Final = "8.6.0"
+SNAPSHOT_SUM: Final = "h1:FtGewu2k6HWw6evLGXY8JqUZ9eHpti1kd3e4amj+ilA="
 
 _COMMAND: Final = "dogitops gitops vendor"
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Where upstream manifests come from: Argo CD's module folder and the velero binary.
+    """Where upstream manifests come from: the module folders of Argo CD and of snapshots, and the velero binary.
 
     The versions are as in ``3.1.9``; a leading v is ignored.
     """
@@ -32,6 +38,7 @@ class Sources:
     argocd_version: str
     velero: Path
     velero_version: str
+    snapshots: Path
 
 
 def generate(sources: Sources) -> dict[Path, str]:
@@ -46,6 +53,10 @@ def generate(sources: Sources) -> dict[Path, str]:
             "https://github.com/vmware-tanzu/velero", "velero install --crds-only --dry-run", sources.velero_version
         )
         + _velero(sources.velero),
+        SNAPSHOTS: _header(
+            "https://github.com/kubernetes-csi/external-snapshotter", "client/config/crd", SNAPSHOT_VERSION
+        )
+        + _snapshots(sources.snapshots),
     }
 
 
@@ -117,6 +128,18 @@ def _velero(binary: Path) -> str:
     if not crds:
         raise ConfigurationError(f"{binary} printed no CRDs.", hint="It is not a velero binary of a known version.")
     crds.sort(key=lambda crd: str(crd["metadata"]["name"]))
+    return yaml.safe_dump_all([_clean(crd) for crd in crds], sort_keys=False, width=1000)
+
+
+def _snapshots(module: Path) -> str:
+    """Return the kinds of snapshots of one volume; those of groups of volumes are not used."""
+    files = sorted((module / "config" / "crd").glob("snapshot.storage.k8s.io_*.yaml"))
+    if not files:
+        raise ConfigurationError(
+            f"{module} is not the module of snapshots: it has no config/crd/snapshot.storage.k8s.io_*.yaml.",
+            hint=f"Give the folder that 'go mod download -json {SNAPSHOT_MODULE}@v{SNAPSHOT_VERSION}' names as Dir.",
+        )
+    crds = [yaml.safe_load(file.read_text()) for file in files]
     return yaml.safe_dump_all([_clean(crd) for crd in crds], sort_keys=False, width=1000)
 
 

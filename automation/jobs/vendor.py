@@ -19,6 +19,9 @@ def vendor(*, check: bool) -> list[str]:
             argocd_version=install.version("argocd"),
             velero=install.path("velero"),
             velero_version=install.version("velero"),
+            snapshots=install.module(
+                f"{manifests.SNAPSHOT_MODULE}@v{manifests.SNAPSHOT_VERSION}", manifests.SNAPSHOT_SUM
+            ),
         )
     )
     if check:

@@ -29,7 +29,7 @@ def build(name: str, tool: Tool, into: Path, go: Go, progress: Progress) -> None
     arguments = ["-mod=readonly", "-trimpath", "-v", "-ldflags", f"-s -w {tool.filled(recipe.ldflags)}"]
     if recipe.tags:
         arguments += ["-tags", ",".join(recipe.tags)]
-    if recipe.mode == "wrapper" and committed is not None:
+    if recipe.mode in {"wrapper", "own"} and committed is not None:
         folder = committed
     else:
         progress(f"{name}: source")

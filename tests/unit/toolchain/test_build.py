@@ -52,7 +52,7 @@ def test_what_a_vendor_generates_is_added_and_the_cache_left_as_it_is(
 
 def test_a_module_with_another_sum_is_refused(module: dict[str, Any], go: Go) -> None:
     other = {**module, "sum": "h1:" + "A" * 43 + "="}
-    with pytest.raises(DogitopsError, match="is not what the catalogue pins"):
+    with pytest.raises(DogitopsError, match="is not what is pinned"):
         build.source("hello", tool(other), go)
 
 
