@@ -1,9 +1,10 @@
 # Kubernetes on machines of our own: three control planes behind a load balancer, and workers, on Ubuntu 24.04 in a
-# private network. user-data.yaml says what it does not do yet.
+# private network. The machines set themselves up by kubeadm; docs/production.md says how to bring them up.
 
 locals {
-  name   = "dogitops-production"
-  region = "fra1"
+  name               = "dogitops-production"
+  region             = "fra1"
+  kubernetes_version = "1.34.11"
 }
 
 module "vpc" {
@@ -16,6 +17,22 @@ module "vpc" {
   description  = "Machines of ${local.name}"
 }
 
+# What the machines do at their first boot, and by themselves from then on.
+module "cloud_init" {
+  source = "../../modules/cloud-init"
+
+  design             = "kubeadm"
+  kubernetes_version = local.kubernetes_version
+  network            = "calico" # enforces NetworkPolicy
+  oidc               = var.oidc
+  boot_host_key      = var.boot_host_key
+  snapshots = {
+    bucket_url = "https://${local.region}.digitaloceanspaces.com/${local.name}-backups"
+    schedule   = var.snapshot_schedule
+    keep       = var.snapshots_kept
+  }
+}
+
 module "machines" {
   source = "../../modules/kubeadm-cluster"
 
@@ -26,13 +43,13 @@ module "machines" {
   control_plane_size    = "s-2vcpu-4gb"
   workers               = var.workers
   worker_size           = "s-4vcpu-8gb"
-  kubernetes_version    = "1.34.4"
+  kubernetes_version    = local.kubernetes_version
   vpc_id                = module.vpc.id
   vpc_ip_range          = module.vpc.ip_range
-  ssh_keys              = var.ssh_keys
+  ssh_keys              = merge(var.ssh_keys, var.operator_keys)
   ssh_allowed_addresses = var.ssh_allowed_addresses
   api_allowed_addresses = var.api_allowed_addresses
-  user_data             = file("${path.module}/user-data.yaml")
+  user_data             = module.cloud_init.user_data
   tags                  = ["dogitops:env:production"]
 }
 

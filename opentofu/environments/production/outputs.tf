@@ -13,6 +13,11 @@ output "workers" {
   value       = module.machines.workers
 }
 
+output "droplets" {
+  description = "What dogitops must know of each machine: its id, the address it is reached at, and its role."
+  value       = module.machines.droplets
+}
+
 output "backup_bucket" {
   description = "Bucket that holds the backups."
   value       = module.backups.buckets["backups"]

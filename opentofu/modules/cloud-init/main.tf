@@ -9,6 +9,8 @@
  *   and with what words, stands in `/var/lib/dogitops/status.json`, which dogitops reads over SSH.
  * - **Downloads** have a version and a sha256, and are tried again after 2, 4, 8… seconds.
  * - **The volume** of K3s is mounted by its name, and formatted only when it is blank.
+ * - **The pods' network** of kubeadm is Calico, or the plain plugins with routes (see `network`).
+ * - **A control plane keeps itself up**: it writes sealed snapshots of etcd into a bucket, and renews its certificates.
  * - **SSH** takes keys alone, root has no password, and security upgrades come by themselves. The metadata service,
  *   which tells this text to whoever asks, answers to root's processes alone, and to no pod.
  * - **No secret that lasts** is in the text. Tokens to join, a bucket's key and the datastore of a restore are handed
@@ -17,6 +19,9 @@
  *
  * The text is a template: names such as `role` are filled in by the module that makes the machines. Downloads are for
  * amd64.
+ *
+ * Mark no input as `sensitive` that is no secret: OpenTofu 1.12.6 panics where *all* inputs of this module carry the
+ * mark. `boot_host_key` is the only one that has it.
  */
 locals {
   lib = "/usr/local/lib/dogitops"
@@ -42,7 +47,7 @@ locals {
   }[var.design]
 
   released = var.design == "k3s" ? [for it in var.k3s[*] : {
-    url     = "https://github.com/k3s-io/k3s/releases/download/${replace(it.version, "+", "%2B")}/k3s"
+    url     = coalesce(it.url, "https://github.com/k3s-io/k3s/releases/download/${replace(it.version, "+", "%2B")}/k3s")
     sha256  = it.sha256
     path    = "/usr/local/bin/k3s"
     options = ""
@@ -55,9 +60,10 @@ locals {
     }],
     local.beside,
   )
+  manifests = concat([for name, it in local.networks : { url = it.url, sha256 = it.sha256 } if name == var.network], var.manifests)
   artifacts = concat(
     length(var.artifacts) > 0 ? var.artifacts : local.released,
-    [for number, it in var.manifests : { url = it.url, sha256 = it.sha256, path = "/etc/dogitops/manifests/${format("%02d", number)}.yaml", options = "" }],
+    [for number, it in var.design == "kubeadm" ? local.manifests : [] : { url = it.url, sha256 = it.sha256, path = "/etc/dogitops/manifests/${format("%02d", number)}.yaml", options = "" }],
   )
 
   steps = merge([
@@ -94,7 +100,9 @@ locals {
           { path = "/etc/systemd/system/containerd.service", mode = "0644", text = file("${path.module}/files/containerd.service") },
           { path = "/etc/systemd/system/kubelet.service", mode = "0644", text = file("${path.module}/files/kubelet.service") },
           { path = "/etc/kubernetes/dogitops-audit.yaml", mode = "0600", text = file("${path.module}/files/audit.yaml") },
+          { path = "${local.lib}/kubeadm.sh", mode = "0644", text = file("${path.module}/files/kubeadm.sh") },
           { path = "${local.lib}/certificates", mode = "0755", text = file("${path.module}/files/certificates.sh") },
+          { path = "${local.lib}/upgrade", mode = "0755", text = file("${path.module}/files/upgrade.sh") },
           {
             path = "/etc/systemd/system/dogitops-certificates.service"
             mode = "0644"
@@ -106,7 +114,14 @@ locals {
             text = templatefile("${path.module}/files/task.timer.tftpl", { schedule = "daily", delay = "12h" })
           },
         ],
-        [for it in var.snapshots[*] : { path = "/etc/dogitops/snapshots.env", mode = "0644", text = "BUCKET_URL=\"${it.bucket_url}\"\n" }],
+        var.network != "routes" ? [] : [
+          { path = "${local.lib}/routes", mode = "0755", text = file("${path.module}/files/routes.sh") },
+          { path = "/etc/systemd/system/dogitops-routes.service", mode = "0644", text = file("${path.module}/files/dogitops-routes.service") },
+          { path = "/etc/dogitops/manifests/routes.yaml", mode = "0644", text = file("${path.module}/files/routes.yaml") },
+        ],
+        [for it in var.snapshots[*] : { path = "/etc/dogitops/snapshots.env", mode = "0644", text = "BUCKET_URL=\"${it.bucket_url}\"\nKEEP=${it.keep}\n" }],
+        [for it in var.snapshots[*] : { path = "${local.lib}/bucket.sh", mode = "0644", text = file("${path.module}/files/bucket.sh") }],
+        [for it in var.snapshots[*] : { path = "${local.lib}/etcd-restore", mode = "0755", text = file("${path.module}/files/etcd-restore.sh") }],
         [for it in var.snapshots[*] : { path = "${local.lib}/etcd-snapshot", mode = "0755", text = file("${path.module}/files/etcd-snapshot.sh") }],
         [for it in var.snapshots[*] : {
           path = "/etc/systemd/system/dogitops-etcd-snapshot.service"
@@ -126,7 +141,7 @@ locals {
     [{
       path = "/etc/dogitops/node.env"
       mode = "0644"
-      text = join("", [for name, fact in local.facts : "${name}=\"$${${fact}}\"\n"])
+      text = join("", concat([for name, fact in local.facts : "${name}=\"$${${fact}}\"\n"], var.design == "kubeadm" ? ["NETWORK=\"${var.network}\"\n"] : []))
     }],
     var.design != "kubeadm" ? [] : [{
       path = "/etc/dogitops/kubeadm-cluster.yaml"

@@ -9,8 +9,8 @@ variable "design" {
 }
 
 variable "k3s" {
-  description = "For `k3s`: the version, as K3s's releases are named, and the sha256 of its program `k3s`, which stands in `sha256sum-amd64.txt` of that release."
-  type        = object({ version = string, sha256 = string })
+  description = "For `k3s`: the version, as K3s's releases are named, the sha256 of its program `k3s`, which stands in `sha256sum-amd64.txt` of that release, and where to download it from, where that is not the release itself."
+  type        = object({ version = string, sha256 = string, url = optional(string) })
   default     = null
 
   validation {
@@ -24,19 +24,29 @@ variable "k3s" {
   }
 
   validation {
+    condition     = var.k3s == null || can(regex("^https?://[^[:space:]]+$", coalesce(var.k3s.url, "https://github.com")))
+    error_message = "K3s is downloaded from an http(s) address without a space in it."
+  }
+
+  validation {
+    condition     = var.k3s == null || length(distinct(split("", var.k3s.sha256))) > 4
+    error_message = "This sha256 only holds a place. That of the release stands in its sha256sum-amd64.txt, and 'dogitops bootstrap' looks it up: for a version that does not exist there is none."
+  }
+
+  validation {
     condition     = var.design != "k3s" || var.k3s != null || length(var.artifacts) > 0
     error_message = "Say which K3s: k3s = { version = \"v1.34.4+k3s1\", sha256 = \"...\" }."
   }
 }
 
 variable "kubernetes_version" {
-  description = "For `kubeadm`: the version of Kubernetes with its patch, one whose checksums are in `releases.tf`."
+  description = "For `kubeadm`: the version of Kubernetes with its patch, one whose checksums are in `releases.yaml`."
   type        = string
   default     = null
 
   validation {
     condition     = var.design != "kubeadm" || length(var.artifacts) > 0 || contains(keys(local.kubernetes), coalesce(var.kubernetes_version, "none"))
-    error_message = "The checksums of this version are not known here. Known are ${join(", ", keys(local.kubernetes))}: choose one of them, or write the checksums of another one into releases.tf."
+    error_message = "The checksums of this version are not known here. Known are ${join(", ", keys(local.kubernetes))}: choose one of them, or write the checksums of another one into releases.yaml."
   }
 }
 
@@ -56,8 +66,27 @@ variable "artifacts" {
   }
 }
 
+variable "network" {
+  description = "For `kubeadm`: the pods' network. `calico` enforces NetworkPolicy; its manifest (VXLAN) is downloaded and applied by the first control plane. `routes` is the plain plugins with a route to each other machine, for machines in one network that lets pods' addresses pass, and enforces nothing. `none` leaves it to `manifests`, or to later."
+  type        = string
+  default     = "calico"
+
+  validation {
+    condition     = contains(["calico", "routes", "none"], var.network)
+    error_message = "A network is \"calico\", \"routes\" or \"none\"; another one comes with network = \"none\" and its manifest in manifests."
+  }
+
+  validation {
+    condition = (
+      var.network != "calico" || var.design != "kubeadm" || var.kubernetes_version == null ||
+      contains(local.networks.calico.kubernetes, regex("^[0-9]+\\.[0-9]+", coalesce(var.kubernetes_version, "0.0")))
+    )
+    error_message = "Calico ${local.networks.calico.version} is tested with Kubernetes ${join(", ", local.networks.calico.kubernetes)} by its makers, and not with ${coalesce(var.kubernetes_version, "none")}: write another version of Calico into releases.yaml first."
+  }
+}
+
 variable "manifests" {
-  description = "For `kubeadm`: manifests that the first control plane applies once the API is there, as the pods' network; each by its address and sha256."
+  description = "For `kubeadm`: further manifests that the first control plane applies once the API is there; each by its address and sha256."
   type        = list(object({ url = string, sha256 = string }))
   default     = []
 
@@ -68,13 +97,23 @@ variable "manifests" {
 }
 
 variable "snapshots" {
-  description = "For `kubeadm`: where snapshots of etcd are written: a bucket's address in path style (`https://fra1.digitaloceanspaces.com/BUCKET`), and when, as systemd writes times. The bucket's key is handed over after the boot, and never stands here."
-  type        = object({ bucket_url = string, schedule = optional(string, "*-*-* 0/6:00:00") })
+  description = "For `kubeadm`: where snapshots of etcd are written: a bucket's address in path style (`https://fra1.digitaloceanspaces.com/BUCKET`), when, as systemd writes times, and how many of each control plane are kept. The bucket's key, and the password that seals them, are handed over at the boot, and never stand here."
+  type        = object({ bucket_url = string, schedule = optional(string, "*-*-* 0/6:00:00"), keep = optional(number, 28) })
   default     = null
 
   validation {
     condition     = var.snapshots == null || can(regex("^https?://[^[:space:]/]+/[a-z0-9][-a-z0-9.]+$", var.snapshots.bucket_url))
     error_message = "A bucket's address is written in path style, such as \"https://fra1.digitaloceanspaces.com/dogitops-production-backups\"."
+  }
+
+  validation {
+    condition     = var.snapshots == null || can(regex("^[-*0-9a-zA-Z.,:/~ ]+$", var.snapshots.schedule))
+    error_message = "A schedule is written as systemd's OnCalendar, such as \"*-*-* 0/6:00:00\" for every six hours ('systemd-analyze calendar' explains one)."
+  }
+
+  validation {
+    condition     = var.snapshots == null || try(var.snapshots.keep >= 2 && var.snapshots.keep <= 500 && floor(var.snapshots.keep) == var.snapshots.keep, false)
+    error_message = "A whole number of snapshots is kept, from 2 to 500: with one alone, a bad one would be the only one."
   }
 }
 

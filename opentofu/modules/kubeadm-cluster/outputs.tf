@@ -17,6 +17,14 @@ output "workers" {
   }
 }
 
+output "droplets" {
+  description = "By its name each machine's id, the address it is reached at from outside, and its role: `control-plane` or `worker`."
+  value = merge(
+    { for machine in digitalocean_droplet.control_plane : machine.name => { id = machine.id, address = machine.ipv4_address, role = "control-plane" } },
+    { for machine in digitalocean_droplet.worker : machine.name => { id = machine.id, address = machine.ipv4_address, role = "worker" } },
+  )
+}
+
 output "urns" {
   description = "URNs of the machines and the load balancer, for a project."
   value = concat(

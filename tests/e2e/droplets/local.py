@@ -28,24 +28,35 @@ _OPTIONS = (
 
 def rendered(folder: Path, facts: Mapping[str, Any], boot_key: KeyPair | None = None, **inputs: Any) -> str:
     """Return the user data of a machine, as a module renders it."""
+    return rendered_all(folder, {"machine": facts}, boot_key, **inputs)["machine"]
+
+
+def rendered_all(
+    folder: Path, machines: Mapping[str, Mapping[str, Any]], boot_key: KeyPair | None = None, **inputs: Any
+) -> dict[str, str]:
+    """Return the user data of several machines by their names, which are alike but for their facts."""
     folder.mkdir(parents=True, exist_ok=True)
     if boot_key is not None:
         inputs["boot_host_key"] = {"private": boot_key.private.reveal(), "public": boot_key.public}
     module = {"source": str(MODULE), **{name: f"${{var.{name}}}" for name in inputs}}
-    text = "${templatestring(module.cloud_init.user_data, var.facts)}"
+    texts = "${{ for name, facts in var.machines : name => templatestring(module.cloud_init.user_data, facts) }}"
     configuration = {
-        "variable": {name: {"type": "any", "sensitive": name == "boot_host_key"} for name in ("facts", *inputs)},
+        # Not all of them sensitive: see the module's README.
+        "variable": {name: {"type": "any", "sensitive": name == "boot_host_key"} for name in ("machines", *inputs)},
         "module": {"cloud_init": module},
-        "output": {"text": {"value": text, "sensitive": True}},
+        "output": {"texts": {"value": texts, "sensitive": True}},
     }
     (folder / "main.tf.json").write_text(json.dumps(configuration))
-    (folder / "terraform.tfvars.json").write_text(json.dumps({"facts": dict(facts), **inputs}))
+    (folder / "terraform.tfvars.json").write_text(
+        json.dumps({"machines": {name: dict(facts) for name, facts in machines.items()}, **inputs})
+    )
     tofu = install.ensure("tofu")["tofu"]
     (folder / "tofurc").touch()
     env = {"TF_CLI_CONFIG_FILE": str(folder / "tofurc")}  # what the user has set warns, or sends elsewhere
     run([tofu, "init", "-input=false"], cwd=folder, env=env)
     run([tofu, "apply", "-auto-approve", "-input=false"], cwd=folder, env=env)
-    return run([tofu, "output", "-raw", "text"], cwd=folder, env=env).stdout
+    told: dict[str, str] = json.loads(run([tofu, "output", "-json", "texts"], cwd=folder, env=env).stdout)
+    return told
 
 
 @contextmanager

@@ -1,197 +1,215 @@
-"""A cluster of three control planes and a worker, each booted from nothing, behind a load balancer: and one is lost.
+"""A cluster of three control planes and a worker, each booted from nothing behind a load balancer, and its whole life.
 
-The pods' network is not part of it, so nodes register, and are not Ready.
+The tests are steps of one life, in this order: it is looked at, kept up, upgraded, loses a control plane, and then all
+of its datastore, which a snapshot brings back.
 """
 
 from __future__ import annotations
 
 import json
-import socket
-import tarfile
-import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
+import testinfra
 
 from automation import wait
-from automation.droplets import boot, joining, keys
-from automation.droplets.machine import Machine, replace_host_key, wait_for_ssh
-from automation.process import run
-from automation.toolchain import engine, install, oci, recipe
-from automation.toolchain.image_build import Builder
-from tests.e2e.droplets.local import artifact, droplet, mirror, rendered
-from tests.e2e.droplets.local import docker as run_docker
-from tests.e2e.droplets.test_user_data import KUBEADM
+from automation.droplets import etcd, upgrade
+from automation.droplets.kubeadm import Cluster
+from automation.droplets.machine import Machine
+from automation.droplets.upgrade import Releases, Version
+from automation.errors import DogitopsError, Refused
+from tests.e2e.droplets import local
+from tests.e2e.droplets.cluster import BUCKET, BUSYBOX, KEPT, VERSION, Local, machines
 
 pytestmark = pytest.mark.e2e
 
-NETWORK = "dogitops-droplet-kubeadm"
-CONTAINERD = ("containerd", "containerd-shim-runc-v2", "ctr")
-KUBERNETES = ("kubelet", "kubeadm", "kubectl")
-# What a machine of this kind does not let containers do.
-HERE = """\
-version = 3
-[plugins.'io.containerd.cri.v1.runtime']
-  restrict_oom_score_adj = true
-[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
-  runtime_type = 'io.containerd.runc.v2'
-  base_runtime_spec = '/etc/containerd/base.json'
-  [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]
-    SystemdCgroup = true
+ROOT = Path(__file__).parents[3]
+PREFIX = "dogitops-droplet"
+WEB = f"""
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {{name: web}}
+spec:
+  selector: {{matchLabels: {{app: web}}}}
+  template:
+    metadata: {{labels: {{app: web}}}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      tolerations: [{{operator: Exists}}]
+      containers:
+        - name: web
+          image: {BUSYBOX}
+          command: [sh, -c, 'mkdir /www && echo $NODE >/www/index.html && exec httpd -f -p 8080 -h /www']
+          env: [{{name: NODE, valueFrom: {{fieldRef: {{fieldPath: spec.nodeName}}}}}}]
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: web}}
+spec:
+  selector: {{app: web}}
+  ports: [{{port: 80, targetPort: 8080}}]
 """
 
 
-@dataclass
-class Cluster:
-    """The machines, the control planes first, known by their own host keys; and the load balancer's backends."""
-
-    machines: list[Machine] = field(default_factory=list)
-    backends: list[str] = field(default_factory=list)
-
-    def get(self, machine: Machine, what: str) -> Any:
-        """Ask the API, at the load balancer, from one of the machines."""
-        return json.loads(machine.ok(f"kubectl --kubeconfig /etc/kubernetes/admin.conf get {what} -o json"))
-
-
-@contextmanager
-def network(name: str) -> Iterator[str]:
-    """Yield the address that this machine has in a network of its own."""
-    run(["docker", "network", "rm", name], check=False)
-    run_docker("network", "create", name)
-    try:
-        yield run_docker("network", "inspect", name, "--format", "{{(index .IPAM.Config 0).Gateway}}")
-    finally:
-        run(["docker", "network", "rm", name], check=False)
-
-
-@contextmanager
-def load_balancer(address: str, backends: list[str]) -> Iterator[str]:
-    """Pass connections on to the first backend that takes them; yield the endpoint."""
-    server = socket.create_server((address, 0))
-
-    def pump(source: socket.socket, target: socket.socket) -> None:
-        with suppress(OSError):
-            while data := source.recv(65536):
-                target.sendall(data)
-        for each in (source, target):
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-
-    def pass_on(client: socket.socket) -> None:
-        for backend in list(backends):
-            with suppress(OSError):
-                upstream = socket.create_connection((backend, 6443), timeout=2)
-                upstream.settimeout(None)
-                threading.Thread(target=pump, args=(client, upstream), daemon=True).start()
-                return pump(upstream, client)
-        client.close()
-        return None
-
-    def serve() -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = server.accept()
-                threading.Thread(target=pass_on, args=(client,), daemon=True).start()
-
-    threading.Thread(target=serve, daemon=True).start()
-    try:
-        yield f"{address}:{server.getsockname()[1]}"
-    finally:
-        server.shutdown(socket.SHUT_RDWR)
-        server.close()
-
-
-def prepared(folder: Path) -> tuple[Path, list[str]]:
-    """Return a folder to download from, and what the image of such a machine has besides: images, and limits."""
-    programs = install.ensure(*CONTAINERD, *KUBERNETES)
-    files, images = folder / "mirror", folder / "images"
-    files.mkdir()
-    images.mkdir()
-    with tarfile.open(files / "containerd.tar.gz", "w:gz", compresslevel=1) as archive:
-        for name in CONTAINERD:
-            archive.add(programs[name], f"bin/{name}")
-    for name in KUBERNETES:
-        (files / name).symlink_to(programs[name])
-    inside = [reference for reference, each in recipe.load().images.items() if each.node]
-    for number, layout in enumerate(Builder.default().build(*inside).values()):
-        oci.pack(layout.folder, images / f"{number}.tar")
-    volumes = ["/var", f"{images}:/usr/local/share/dogitops/images:ro", "/lib/modules:/lib/modules:ro"]
-    if engine.lacks_sys_resource():
-        spec = json.loads(run([programs["ctr"], "oci", "spec"]).stdout)
-        spec["process"].pop("rlimits", None)
-        (folder / "base.json").write_text(json.dumps(spec))
-        (folder / "here.toml").write_text(HERE)
-        volumes += [
-            f"{folder}/base.json:/etc/containerd/base.json:ro",
-            f"{folder}/here.toml:/etc/containerd/conf.d/here.toml:ro",
-        ]
-    return files, [word for volume in volumes for word in ("--volume", volume)]
-
-
 @pytest.fixture(scope="module")
-def cluster(docker: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    folder = tmp_path_factory.mktemp("kubeadm")
-    login, boot_key = keys.new_pair("admin"), keys.new_pair("boot")
-    files, options = prepared(folder)
-    made = Cluster()
-    with ExitStack() as stack:
-        url = stack.enter_context(mirror(files))
-        endpoint = stack.enter_context(load_balancer(stack.enter_context(network(NETWORK)), made.backends))
-        artifacts = [artifact(url, files / name, f"/usr/local/bin/{name}") for name in KUBERNETES]
-        artifacts.append(artifact(url, files / "containerd.tar.gz", "/usr/local/"))
-        booting = []
-        for role, number in (("control-plane", 1), ("control-plane", 2), ("control-plane", 3), ("worker", 1)):
-            name = f"dogitops-droplet-{role}-{number}"
-            facts = {**KUBEADM, "endpoint": endpoint, "role": role, "number": str(number)}
-            text = rendered(folder / name / "tofu", facts, boot_key, design="kubeadm", artifacts=artifacts)
-            seed = folder / name / "seed"
-            where = ("--network", NETWORK, *options)
-            booting.append(stack.enter_context(droplet(name, seed, text, login, boot_key, *where)))
-            if role == "control-plane":
-                made.backends.append(booting[-1].address)
-        for machine in booting:
-            wait_for_ssh(machine, 120)
-            made.machines.append(replace_host_key(machine, lambda _: None))
-            first, now = made.machines[0], made.machines[-1]
-            more = "control-plane" in now.name
-            gives = {"join.env": lambda first=first, more=more: joining.kubeadm(first, control_plane=more)}
-            boot.wait_for_boot(now, timeout=240, gives=gives)
+def here(docker: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+    with machines(tmp_path_factory.mktemp("kubeadm"), PREFIX, control_planes=3, workers=1) as made:
+        made.join()
+        made.cluster.kubectl("create", "namespace", "kept")
         yield made
 
 
-def test_all_machines_are_nodes_of_one_cluster(cluster: Cluster) -> None:
-    nodes = cluster.get(cluster.machines[0], "nodes")["items"]
+def served_by_all(cluster: Cluster) -> None:
+    """From a pod on one node, ask the pods on all nodes by their addresses, and the Service by its name."""
+    cluster.kubectl("rollout", "status", "daemonset/web", "--timeout=120s", timeout=130)
+    pods = [
+        (pod["metadata"]["name"], pod["spec"]["nodeName"], pod["status"]["podIP"])
+        for pod in cluster.objects("pods", "-l", "app=web")
+        if pod["spec"]["nodeName"] in {machine.name for machine in cluster.machines}
+    ]
+    nodes = [node for _, node, _ in pods]
+    assert sorted(nodes) == sorted(machine.name for machine in cluster.machines)
+    asker = next(name for name, node, _ in pods if "worker" in node)
+    ask = "; ".join(f"wget -qO - -T 5 http://{address}:8080" for _, _, address in pods)
+    assert cluster.kubectl("exec", asker, "--", "sh", "-c", ask).split() == nodes
+    by_name = "wget -qO - -T 10 http://web.default.svc.cluster.local"
+    assert cluster.kubectl("exec", asker, "--", "sh", "-c", by_name).strip() in nodes
+
+
+def test_all_machines_are_ready_nodes_of_one_cluster(here: Local) -> None:
+    cluster = here.cluster
+    assert cluster.ready(kubelet=f"v{VERSION}")
     roles = {
-        it["metadata"]["name"]: "node-role.kubernetes.io/control-plane" in it["metadata"]["labels"] for it in nodes
+        node["metadata"]["name"]: "node-role.kubernetes.io/control-plane" in node["metadata"]["labels"]
+        for node in cluster.objects("nodes")
     }
     assert roles == {machine.name: "control-plane" in machine.name for machine in cluster.machines}
-    assert {it["status"]["nodeInfo"]["kubeletVersion"] for it in nodes} == {"v1.34.4"}
 
 
-def test_tokens_are_short_lived_and_none_is_left_on_a_machine(cluster: Cluster) -> None:
-    for machine in cluster.machines:
+def test_pods_reach_each_other_across_nodes_and_a_service_by_its_name(here: Local) -> None:
+    here.cluster.first.ok("kubectl --kubeconfig /etc/kubernetes/admin.conf apply -f -", stdin=WEB)
+    for workload in ("deployment/coredns", "daemonset/kube-proxy"):
+        here.cluster.kubectl("-n", "kube-system", "rollout", "status", workload, "--timeout=120s", timeout=130)
+    served_by_all(here.cluster)
+
+
+def test_tokens_are_short_lived_and_no_secret_is_left(here: Local) -> None:
+    for machine in here.cluster.machines:
         assert machine.run("ls /run/dogitops/handover").code != 0
-    told = cluster.machines[0].ok("kubeadm token list -o json").replace("}\n{", "},{")
+    told = here.cluster.first.ok("kubeadm token list -o json").replace("}\n{", "},{")
     assert told.count('"expires"') == told.count('"token"') > 0
+    secret = here.store.secret_key.reveal()
+    looked = "grep -rlF -f - /var/lib/cloud /var/log /var/lib/dogitops /run/systemd 2>/dev/null"
+    assert here.cluster.first.run(looked, stdin=secret).stdout == "", "the bucket's key is in user data or a log"
 
 
-def test_the_api_tells_who_did_what(cluster: Cluster) -> None:
-    log = cluster.machines[0].ok("tail -n 200 /var/log/kubernetes/audit.log").splitlines()
+def test_the_api_tells_who_did_what(here: Local) -> None:
+    log = here.cluster.first.ok("tail -n 200 /var/log/kubernetes/audit.log").splitlines()
     assert {json.loads(line)["kind"] for line in log} == {"Event"}
 
 
-def test_one_control_plane_is_lost_and_the_api_goes_on(cluster: Cluster) -> None:
-    lost, second = cluster.machines[0], cluster.machines[1]
-    run_docker("kill", lost.name)
+@pytest.mark.parametrize("role", ["control-plane-2", "worker-1"])
+def test_a_booted_machine_is_as_described(here: Local, role: str) -> None:
+    host = testinfra.get_host(f"docker://{PREFIX}-{role}")
+    for name in ("ssh", "containerd", "kubelet", "unattended-upgrades", "dogitops-metadata", "dogitops-routes"):
+        assert host.service(name).is_enabled, name
+        assert host.service(name).is_running, name
+    timers = [f"{name}.timer" for name in ("dogitops-certificates", "dogitops-etcd-snapshot")]
+    assert [host.service(timer).is_enabled for timer in timers] == ["control-plane" in role] * 2
+    assert "passwordauthentication no" in host.check_output("sshd -T")
+    assert "ip daddr 169.254.169.254" in host.check_output("nft list table inet dogitops")
+    assert host.sysctl("net.ipv4.ip_forward") == 1
+    for path in ("/etc/kubernetes/kubelet.conf", "/etc/kubernetes/dogitops-audit.yaml"):
+        assert host.file(path).mode == 0o600
+    if "control-plane" in role:
+        assert host.file("/etc/dogitops/objectstore.env").mode == 0o600
+        assert not host.socket("tcp://0.0.0.0:2379").is_listening, "etcd listens everywhere"
+    assert host.check_output("systemctl --failed --plain --no-legend") == ""
+
+
+def certificate(machine: Machine) -> str:
+    """Return serial and end of the certificate that a control plane's API shows."""
+    show = "openssl s_client -connect 127.0.0.1:6443 </dev/null 2>/dev/null | openssl x509 -noout -serial -enddate"
+    return machine.ok(show)
+
+
+def test_certificates_are_renewed_before_their_end(here: Local) -> None:
+    machine = here.control_planes[2]
+    program = "/usr/local/lib/dogitops/certificates"
+    before = certificate(machine)
+    assert "all certificates are good for 36" in machine.run(program).text
+    assert certificate(machine) == before, "they are good, and were renewed"
+    done = machine.run(f"DOGITOPS_DAYS=400 {program}", timeout=400)
+    assert done.code == 0, done.text
+    after = certificate(machine)
+    assert [line.split("=")[0] for line in after.splitlines()] == ["serial", "notAfter"]
+    assert not set(after.splitlines()) & set(before.splitlines()), "serial and end are those of before"
+    own = "kubectl --kubeconfig /etc/kubernetes/admin.conf --server https://127.0.0.1:6443 get nodes -o name"
+    assert len(machine.ok(own).split()) == 4, "with its new certificates this control plane does not answer"
+    metric = machine.ok("cat /var/lib/node_exporter/textfile_collector/dogitops_certificate_end_seconds.prom")
+    assert "\ndogitops_certificate_end_seconds 1" in metric
+
+
+def test_snapshots_are_sealed_and_only_so_many_are_kept(here: Local) -> None:
+    machine = here.control_planes[1]
+    names = [etcd.take(machine) for _ in range(KEPT + 1)]
+    kept = [each.name for each in etcd.listed(here.store, BUCKET)]
+    assert kept == names[1:], "the oldest is kept, or a newer one is not"
+    sealed = here.store.read(BUCKET, f"etcd/{kept[-1]}.sealed")
+    assert sealed is not None
+    assert sealed.body.startswith(b"Salted__"), "it is not encrypted"
+    here.store.write(BUCKET, f"etcd/{kept[0]}.sealed", sealed.body[:-1] + b"?")
+    with pytest.raises(DogitopsError, match="was changed since it was written"):
+        etcd.check(machine, kept[0])
+
+
+def test_an_upgrade_goes_machine_by_machine(here: Local) -> None:
+    """Here is one version only, so the cluster is taken to that which it has."""
+    part = Cluster((here.control_planes[0],), tuple(here.workers))
+    releases = Releases.read(ROOT)
+    programs = f"{here.prepared.url}/{{program}}"
+    to = Version.parse(VERSION)
+    assert upgrade.run(part, to, releases, programs=programs) == [], "what has the version was changed"
+    changed = upgrade.run(part, to, releases, again=True, programs=programs, checksums=here.prepared.checksums)
+    assert changed == [machine.name for machine in part.machines]
+    assert here.cluster.ready(kubelet=f"v{VERSION}")
+    assert not [node for node in here.cluster.objects("nodes") if node["spec"].get("unschedulable")]
+
+
+def test_an_upgrade_over_a_minor_version_is_refused(here: Local) -> None:
+    with pytest.raises(Refused, match=r"more minor versions than one: go to 1\.35 first"):
+        upgrade.run(here.cluster, Version.parse("1.36.4"), Releases.read(ROOT))
+
+
+def test_one_control_plane_is_lost_and_the_api_goes_on(here: Local) -> None:
+    left = Cluster(tuple(here.control_planes[1:]), tuple(here.workers))
+    local.docker("kill", here.control_planes[0].name)
 
     def answers() -> bool:
-        done = second.run("kubectl --kubeconfig /etc/kubernetes/admin.conf create namespace after-the-loss")
-        return done.code == 0 or "already exists" in done.text
+        try:
+            left.kubectl("create", "namespace", "after-the-loss")
+        except DogitopsError as error:
+            return "already exists" in error.message
+        return True
 
     wait.until(answers, "the API to take a change with two control planes", timeout=90)
-    names = [it["metadata"]["name"] for it in cluster.get(second, "namespaces")["items"]]
-    assert "after-the-loss" in names
+
+
+def test_a_lost_datastore_comes_back_from_a_snapshot(here: Local) -> None:
+    left = Cluster(tuple(here.control_planes[1:]), tuple(here.workers))
+    snapshot = etcd.take(left.first)
+    left.kubectl("create", "namespace", "too-late")
+    for machine in left.control_planes:
+        machine.ok(
+            "systemctl stop kubelet containerd; rm -rf /var/lib/etcd /etc/kubernetes/pki; systemctl start containerd"
+        )
+    assert "datastore" not in left.first.run("ls /var/lib/etcd").stdout
+    gone = etcd.restore(left, snapshot, here.gives, interval=0.7)
+    assert gone == [here.control_planes[0].name]
+    names = {one["metadata"]["name"] for one in left.objects("namespaces")}
+    assert {"kept", "after-the-loss"} <= names
+    assert "too-late" not in names, "it is not the datastore of the snapshot"
+    members = left.objects("pods", "-n", "kube-system", "-l", "component=etcd")
+    assert len(members) == 2, "the other control plane has not joined again"
+    served_by_all(left)

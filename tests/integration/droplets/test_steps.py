@@ -32,7 +32,8 @@ class Station:
         self.root = root
         self.lib = root / "lib"
         self.lib.mkdir()
-        (self.lib / "lib.sh").write_text((MODULE / "files" / "lib.sh").read_text())
+        for name in ("lib.sh", "kubeadm.sh", "bucket.sh"):
+            (self.lib / name).write_text((MODULE / "files" / name).read_text())
         (root / "bin").mkdir()
         for folder in ("state", "handover/restore", "server"):
             (root / folder).mkdir(parents=True)

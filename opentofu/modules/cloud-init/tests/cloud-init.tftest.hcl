@@ -33,14 +33,14 @@ run "writes_user_data_for_kubeadm" {
   variables {
     design             = "kubeadm"
     kubernetes_version = "1.34.4"
-    manifests          = [{ url = "https://example.com/network.yaml", sha256 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" }]
+    manifests          = [{ url = "https://example.com/policies.yaml", sha256 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" }]
     snapshots          = { bucket_url = "https://fra1.digitaloceanspaces.com/dogitops-test" }
     oidc               = { issuer_url = "https://accounts.example.com", client_id = "dogitops" }
   }
 
   assert {
     condition = alltrue([
-      for wanted in ["/bin/linux/amd64/kubelet /usr/local/bin/kubelet", "containerd-static-2.2.7", "network.yaml /etc/dogitops/manifests/00.yaml",
+      for wanted in ["/bin/linux/amd64/kubelet /usr/local/bin/kubelet", "containerd-static-2.2.7", "calico-vxlan.yaml /etc/dogitops/manifests/00.yaml", "policies.yaml /etc/dogitops/manifests/01.yaml", "NETWORK=\"calico\"",
       "BUCKET_URL=\"https://fra1.digitaloceanspaces.com/dogitops-test\"", "oidc-issuer-url, value: \"https://accounts.example.com\"", "audit-policy-file"] :
       strcontains(output.user_data, wanted)
     ])
@@ -67,6 +67,20 @@ run "downloads_from_elsewhere" {
   }
 }
 
+run "downloads_k3s_from_a_mirror" {
+  command = plan
+
+  variables {
+    design = "k3s"
+    k3s    = { version = "v1.34.4+k3s1", sha256 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", url = "https://mirror.example.com/k3s" }
+  }
+
+  assert {
+    condition     = strcontains(output.user_data, "0123456789abcdef https://mirror.example.com/k3s /usr/local/bin/k3s\n") && !strcontains(output.user_data, "github.com")
+    error_message = "It is not downloaded from there alone."
+  }
+}
+
 run "has_the_host_key_of_the_first_connection" {
   command = plan
 
@@ -79,6 +93,21 @@ run "has_the_host_key_of_the_first_connection" {
   assert {
     condition     = strcontains(output.user_data, "\n    b3BlbnNzaA==\n") && strcontains(output.user_data, "ed25519_public: ssh-ed25519 AAAA boot\n")
     error_message = "The key is not in it."
+  }
+}
+
+run "has_plain_routes_instead_of_calico" {
+  command = plan
+
+  variables {
+    design             = "kubeadm"
+    kubernetes_version = "1.34.4"
+    network            = "routes"
+  }
+
+  assert {
+    condition     = strcontains(output.user_data, "/etc/dogitops/manifests/routes.yaml") && strcontains(output.user_data, "NETWORK=\"routes\"") && !strcontains(output.user_data, "calico-vxlan")
+    error_message = "It is not the network that was asked for."
   }
 }
 
@@ -133,6 +162,28 @@ run "refuses_a_short_checksum" {
   expect_failures = [var.k3s]
 }
 
+run "refuses_a_checksum_that_only_holds_a_place" {
+  command = plan
+
+  variables {
+    design = "k3s"
+    k3s    = { version = "v1.34.4+k3s1", sha256 = "0000000000000000000000000000000000000000000000000000000000000000" }
+  }
+
+  expect_failures = [var.k3s]
+}
+
+run "refuses_k3s_from_a_file" {
+  command = plan
+
+  variables {
+    design = "k3s"
+    k3s    = { version = "v1.34.4+k3s1", sha256 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", url = "/root/k3s" }
+  }
+
+  expect_failures = [var.k3s]
+}
+
 run "refuses_a_kubernetes_whose_checksums_are_not_known" {
   command = plan
 
@@ -177,6 +228,54 @@ run "refuses_a_bucket_by_its_name" {
   }
 
   expect_failures = [var.snapshots]
+}
+
+run "refuses_a_schedule_that_is_none" {
+  command = plan
+
+  variables {
+    design             = "kubeadm"
+    kubernetes_version = "1.34.4"
+    snapshots          = { bucket_url = "https://fra1.digitaloceanspaces.com/dogitops-test", schedule = "often; rm" }
+  }
+
+  expect_failures = [var.snapshots]
+}
+
+run "refuses_to_keep_one_snapshot_alone" {
+  command = plan
+
+  variables {
+    design             = "kubeadm"
+    kubernetes_version = "1.34.4"
+    snapshots          = { bucket_url = "https://fra1.digitaloceanspaces.com/dogitops-test", keep = 1 }
+  }
+
+  expect_failures = [var.snapshots]
+}
+
+run "refuses_a_network_that_is_none_of_them" {
+  command = plan
+
+  variables {
+    design             = "kubeadm"
+    kubernetes_version = "1.34.4"
+    network            = "weave"
+  }
+
+  expect_failures = [var.network]
+}
+
+run "refuses_calico_where_its_makers_did_not_test_it" {
+  command = plan
+
+  variables {
+    design             = "kubeadm"
+    kubernetes_version = "1.33.1"
+    artifacts          = [{ url = "http://10.0.0.9/kubeadm", sha256 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", path = "/usr/local/bin/kubeadm" }]
+  }
+
+  expect_failures = [var.network]
 }
 
 run "refuses_an_issuer_without_tls" {

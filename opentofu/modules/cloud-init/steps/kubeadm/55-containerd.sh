@@ -9,5 +9,6 @@ eventually 60 ctr version || die "containerd does not answer: $(journalctl -u co
 for archive in /usr/local/share/dogitops/images/*.tar; do
   [ -f "$archive" ] || continue
   # Pinned, or the kubelet would remove what it can't pull again.
-  ctr -n k8s.io images import --label io.cri-containerd.pinned=pinned "$archive"
+  # The kubelet unpacks what it starts, and nothing else.
+  ctr -n k8s.io images import --no-unpack --label io.cri-containerd.pinned=pinned "$archive"
 done
