@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from automation.errors import ConfigurationError, did_you_mean
+from automation.expectations import Checks
 from automation.secret_sources import SecretDeclaration
 from automation.workspace import Workspace
 
@@ -36,7 +37,7 @@ class Cluster(_Strict):
     what OpenTofu makes: what runs there must support it.
     """
 
-    provider: Literal["auto", "kind", "k3d", "existing", "doks"] = "auto"
+    provider: Literal["auto", "kind", "k3d", "existing", "doks", "droplet"] = "auto"
     name: OwnedName
     control_planes: Annotated[int, Field(ge=1, le=3)] = 1
     workers: Annotated[int, Field(ge=0, le=10)] = 0
@@ -55,7 +56,7 @@ class Cluster(_Strict):
     @model_validator(mode="after")
     def _doks_says_where_and_how_large(self) -> Cluster:
         if self.provider != "doks":
-            told = self.model_fields_set - ({"version"} if self.provider == "existing" else set())
+            told = self.model_fields_set - ({"version"} if self.provider in {"existing", "droplet"} else set())
             given = [name for name in _DOKS_ONLY if name in told]
             if given:
                 raise ValueError(f"{_listed(given)} is for provider 'doks' alone, and this one is {self.provider!r}")
@@ -178,6 +179,7 @@ class Environment(_Strict):
     images: Images = Images()
     backup: Backup
     drill: Drill = Drill()
+    checks: Checks = Checks()
     secrets: tuple[SecretDeclaration, ...] = ()
 
     @property
@@ -192,7 +194,7 @@ class Environment(_Strict):
 
     @model_validator(mode="after")
     def _a_cluster_elsewhere_needs_servers_that_it_reaches(self) -> Environment:
-        if self.cluster.provider != "doks":
+        if self.cluster.provider not in {"doks", "droplet"}:
             return self
         missing = [
             name
@@ -204,8 +206,8 @@ class Environment(_Strict):
         ]
         if missing:
             raise ValueError(
-                f"provider 'doks' needs {_listed(missing)}: a cluster at DigitalOcean can't reach servers "
-                "on this machine"
+                f"provider {self.cluster.provider!r} needs {_listed(missing)}: a cluster at DigitalOcean can't reach "
+                "servers on this machine"
             )
         if "images" in self.model_fields_set:
             raise ValueError("'images' is for clusters on this machine: one at DigitalOcean pulls from the registries")

@@ -17,10 +17,13 @@ from automation.cli import (
     digitalocean,
     images,
     infrastructure,
+    nodes,
     pull_requests,
     recovery,
+    scaling,
     secrets,
     simulate,
+    state,
     tools,
 )
 from automation.errors import DogitopsError, Interrupted
@@ -48,12 +51,16 @@ def _options(
 
 
 infrastructure.register(app)
+scaling.register(app)
 costs.register(app)
 pull_requests.register(app)
 delivery.register(app)
 recovery.register(app)
 digitalocean.register(app)
 app.add_typer(clusters.app, name="cluster", rich_help_panel="Parts")
+app.add_typer(nodes.nodes, name="nodes", rich_help_panel="Parts")
+app.add_typer(nodes.etcd, name="etcd", rich_help_panel="Parts")
+app.add_typer(state.app, name="state", rich_help_panel="Parts")
 app.add_typer(infrastructure.objectstore, name="objectstore", hidden=True)
 app.add_typer(delivery.gitops, name="gitops", rich_help_panel="Parts")
 app.add_typer(secrets.app, name="secrets", rich_help_panel="Parts")

@@ -24,6 +24,7 @@ from automation.digitalocean.resources import (
     Record,
     Registry,
     ReservedIP,
+    Size,
     Snapshot,
     SpacesKey,
     Tag,
@@ -131,6 +132,10 @@ class DigitalOcean:
     def droplets(self) -> list[Droplet]:
         """Return all droplets."""
         return self._all(self._pydo.droplets.list, "droplets", Droplet.of)
+
+    def sizes(self) -> list[Size]:
+        """Return all sizes of droplets."""
+        return self._all(self._pydo.sizes.list, "sizes", Size.of)
 
     def volumes(self) -> list[Volume]:
         """Return all volumes."""

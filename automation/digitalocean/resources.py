@@ -51,6 +51,7 @@ class Droplet:
     backups: bool
     vpc: str
     created: str
+    disk: int = 0  # GiB
 
     @classmethod
     def of(cls, raw: Raw) -> Self:
@@ -58,6 +59,7 @@ class Droplet:
         return cls(
             id=str(raw["id"]),
             name=str(raw["name"]),
+            disk=int(raw.get("disk") or 0),
             region=_slug(raw.get("region")),
             size=str(raw.get("size_slug") or ""),
             status=str(raw.get("status") or ""),
@@ -67,6 +69,22 @@ class Droplet:
             vpc=str(raw.get("vpc_uuid") or ""),
             created=str(raw.get("created_at") or ""),
         )
+
+
+@dataclass(frozen=True)
+class Size:
+    """A size of droplets: its memory in MiB, its disk in GiB, and the ``regions`` that offer it."""
+
+    slug: str
+    memory: int
+    disk: int
+    regions: tuple[str, ...]
+
+    @classmethod
+    def of(cls, raw: Raw) -> Self:
+        """Read it from an answer."""
+        regions = tuple(str(one) for one in raw.get("regions") or ())
+        return cls(str(raw["slug"]), int(raw["memory"]), int(raw["disk"]), regions if raw.get("available") else ())
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,14 @@ import re
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 from automation import report
-from automation.droplets import boot, k3s
+from automation.droplets import boot, joining, k3s
 from automation.droplets.known import Known
 from automation.droplets.machine import Machine, replace_host_key, wait_for_ssh
 from automation.errors import ConfigurationError, DogitopsError
@@ -25,7 +26,6 @@ SETTINGS = "settings.auto.tfvars.json"  # beside main.tf; read by tofu by itself
 ADDRESS_SERVICE = "DOGITOPS_ADDRESS_SERVICE"  # whom to ask from which address we are seen
 _ASKED = "https://checkip.amazonaws.com"
 SSH_PATIENCE, BOOT_PATIENCE = 300.0, 1800.0  # seconds
-Gives = Mapping[str, Callable[[], Secret]]
 
 
 @dataclass(frozen=True)
@@ -67,16 +67,20 @@ class Machines:
         return told
 
     @contextmanager
-    def changed(self, values: Mapping[str, Any]) -> Iterator[None]:
-        """Write values down for what is done inside; what fails or is refused takes them back."""
+    def changed(self, values: Mapping[str, Any]) -> Iterator[Callable[[], None]]:
+        """Write values down for what is done inside; yield what makes them stay, for when they begin to be applied.
+
+        What fails or is refused before that takes them back.
+        """
         before = self.settings_file.read_text() if self.settings_file.exists() else None
+        stays: list[bool] = []
         self.write(values)
         try:
-            yield
+            yield lambda: stays.append(True)
         except BaseException:
-            if before is None:
+            if not stays and before is None:
                 self.settings_file.unlink(missing_ok=True)
-            else:
+            elif not stays and before is not None:
                 self.settings_file.write_text(before)
             raise
 
@@ -135,18 +139,18 @@ class Machines:
         """Return one of them as it is known."""
         return self.known.machine(droplet.name, droplet.id, droplet.address)
 
-    def bring_up(self, gives: Callable[[Droplet, Machine], Gives] | None = None) -> list[Machine]:
+    def bring_up(self) -> list[Machine]:
         """Wait until all machines have booted, one after another, and return them, each known by a key of its own.
 
-        ``gives`` says what a machine is handed when its boot asks for it; it is called with the first machine, too.
-        Raises BootFailed with the failing step and its log; see :func:`automation.droplets.boot.wait_for_boot`.
+        Who joins is handed a token over SSH when its boot asks for it: short-lived for an agent. Raises BootFailed with
+        the failing step and its log; see :func:`automation.droplets.boot.wait_for_boot`.
         """
         ready: list[Machine] = []
         droplets = self.droplets()
         for droplet in droplets:
             machine = self._known(droplet)
-            given = gives(droplet, ready[0] if ready else machine) if gives else {}
-            boot.wait_for_boot(machine, timeout=BOOT_PATIENCE, gives=given)
+            gives = {"join-token": partial(joining.k3s, ready[0], server=droplet.role == "server")} if ready else {}
+            boot.wait_for_boot(machine, timeout=BOOT_PATIENCE, gives=gives)
             ready.append(machine)
         self.known.settled()
         self.known.forget([name for name in self.known.names() if name not in {one.name for one in droplets}])
@@ -159,7 +163,7 @@ class Machines:
         if machine.first_contact:
             with report.phase(f"Giving {machine.name} a host key of its own"):
                 machine = replace_host_key(machine, lambda now: self.known.keep(now, droplet.id))
-        return replace(machine, address=droplet.address)
+        return machine
 
 
 def own_network() -> str:

@@ -13,7 +13,8 @@ from automation.environment import Environment
 from automation.errors import ConfigurationError, did_you_mean
 from automation.toolchain import engine, images, install
 
-PROVIDERS = ("auto", "kind", "k3d", "existing", "doks")
+PROVIDERS = ("auto", "kind", "k3d", "existing", "doks", "droplet")
+ELSEWHERE = frozenset({"doks", "droplet"})  # at DigitalOcean: they reach nothing on this machine
 K3S_IMAGE = "docker.io/rancher/k3s:v1.34.4-k3s1"
 
 

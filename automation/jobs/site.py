@@ -125,9 +125,9 @@ class Site:
         secret = self.store_key.with_name("secret-key")
         if self._has_own_key():
             return Secret(self.store_key.read_text().strip()), Secret(secret.read_text().strip())
-        makes = f"Set {told.access_key_variable}, or let 'dogitops state init {self.name}' make a key from a token for DigitalOcean."
+        own = f"let 'dogitops state init {self.name}' make a key from a token for DigitalOcean"
         return (
-            _from_variable(told.access_key_variable, "the S3 access key", makes),
+            _from_variable(told.access_key_variable, "the S3 access key", f"Set {told.access_key_variable}, or {own}."),
             _from_variable(told.secret_key_variable, "the S3 secret key"),
         )
 
@@ -160,7 +160,7 @@ class Site:
     @cached_property
     def mirror(self) -> str | None:
         """The address of the image mirror; none where upstream registries can be reached, or nodes are elsewhere."""
-        if self.provider_kind == "doks":
+        if self.provider_kind in providers.ELSEWHERE:
             return None
         return images.serve_mirror(self.services, self.environment.images.port)
 
@@ -174,6 +174,10 @@ class Site:
     @cached_property
     def provider(self) -> ClusterProvider:
         """The cluster provider."""
+        if self.provider_kind == "droplet":
+            from automation.jobs.droplet_cluster import DropletProvider  # noqa: PLC0415 - it stands on us
+
+            return DropletProvider(self)
         return providers.provider(self.environment, self.provider_kind)
 
     @property
@@ -272,7 +276,8 @@ class Site:
 
     def reachable(self) -> bool:
         """Whether there is a kubeconfig; that of a cluster that another machine made at DigitalOcean is fetched."""
-        if not self.kubeconfig.exists() and self.provider_kind == "doks" and self.provider.exists(self.cluster):
+        fetched = self.provider_kind in providers.ELSEWHERE
+        if fetched and not self.kubeconfig.exists() and self.provider.exists(self.cluster):
             self.provider.write_kubeconfig(self.cluster, self.kubeconfig)
         return self.kubeconfig.exists()
 

@@ -30,6 +30,7 @@ module "machines" {
   name                  = local.name
   region                = local.region
   size                  = var.size
+  grow_disk             = var.grow_disk
   vpc_id                = module.vpc.id
   vpc_ip_range          = module.vpc.ip_range
   ssh_keys              = merge(var.ssh_keys, var.operator_keys)

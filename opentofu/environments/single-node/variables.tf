@@ -46,6 +46,13 @@ variable "size" {
   default     = "s-1vcpu-2gb"
 }
 
+variable "grow_disk" {
+  description = "Whether a resize makes the machine's own disk larger, too: there is no way back then."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "volume_gib" {
   description = "Size of the volume in GiB: it can grow."
   type        = number

@@ -7,7 +7,7 @@
  * at their first boot, and this module fills in what it knows (see the variable). The module `cloud-init` writes one.
  *
  * - **Scale up** by another `size`: the machine is switched off for the resize, and its disk stays as large as it was,
- *   so that the way back is open. The volume grows by `volume_gib`.
+ *   so that the way back is open, unless `grow_disk` says otherwise. The volume grows by `volume_gib`.
  * - **Scale out** by `agents`, and to three `servers` with `datastore = "etcd"`: a server alone may keep its data in
  *   SQLite, several can't.
  * - The volume outlives the machine: a machine that is replaced finds its data again. `restore_from_snapshot` makes a
@@ -70,7 +70,7 @@ resource "digitalocean_droplet" "first" {
   image       = var.image
   vpc_uuid    = var.vpc_id
   monitoring  = true
-  resize_disk = false
+  resize_disk = var.grow_disk
   ssh_keys    = [for key in digitalocean_ssh_key.this : key.id]
   tags        = local.tags
   user_data   = templatestring(var.user_data, merge(local.facts, { role = "first", first_server = "" }))
@@ -102,7 +102,7 @@ resource "digitalocean_droplet" "server" {
   image       = var.image
   vpc_uuid    = var.vpc_id
   monitoring  = true
-  resize_disk = false
+  resize_disk = var.grow_disk
   ssh_keys    = [for key in digitalocean_ssh_key.this : key.id]
   tags        = local.tags
   user_data = templatestring(
@@ -123,7 +123,7 @@ resource "digitalocean_droplet" "agent" {
   image       = var.image
   vpc_uuid    = var.vpc_id
   monitoring  = true
-  resize_disk = false
+  resize_disk = var.grow_disk
   ssh_keys    = [for key in digitalocean_ssh_key.this : key.id]
   tags        = local.tags
   user_data = templatestring(

@@ -29,6 +29,13 @@ variable "size" {
   }
 }
 
+variable "grow_disk" {
+  description = "Whether a resize makes the disk larger, too. There is no way back to a smaller size then."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "image" {
   description = "Image of the machines, by its slug. Another one replaces them."
   type        = string
