@@ -53,14 +53,15 @@ class Release(_Strict):
 class Build(_Strict):
     """How a tool is built from its Go module. ``packages`` maps each binary to the package with its main.
 
+    In mode ``own`` the whole program is ours, in ``modules/<folder>``, and needs no module of anybody else.
     ``add`` are files, by their path in the module, that its vendor generates before building and leaves out of it;
     ``tags`` are Go's build tags.
     """
 
-    module: str
-    sum: Annotated[str, Field(pattern=r"^h1:[A-Za-z0-9+/]{43}=$")]
+    module: str = ""
+    sum: Annotated[str, Field(pattern=r"^(h1:[A-Za-z0-9+/]{43}=)?$")] = ""
     packages: dict[str, str] = Field(min_length=1)
-    mode: Literal["module", "modfile", "wrapper"] = "module"
+    mode: Literal["module", "modfile", "wrapper", "own"] = "module"
     folder: str | None = None
     ldflags: str = ""
     add: dict[str, str] = {}
@@ -70,8 +71,10 @@ class Build(_Strict):
     def _has_folder(self) -> Self:
         if (self.mode == "module") != (self.folder is None):
             raise ValueError(f"mode {self.mode} {'takes no' if self.mode == 'module' else 'needs a'} folder")
-        if self.add and self.mode == "wrapper":
-            raise ValueError("mode wrapper has a folder of its own to add files to")
+        if self.add and self.mode in {"wrapper", "own"}:
+            raise ValueError(f"mode {self.mode} has a folder of its own to add files to")
+        if (self.mode == "own") == bool(self.module and self.sum):
+            raise ValueError(f"mode {self.mode} {'takes no' if self.mode == 'own' else 'needs'} module and sum")
         return self
 
 

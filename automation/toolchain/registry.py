@@ -29,6 +29,7 @@ UPSTREAM = {
     "registry.k8s.io": "https://registry.k8s.io",
     "ghcr.io": "https://ghcr.io",
     "public.ecr.aws": "https://public.ecr.aws",
+    "registry.digitalocean.com": "https://registry.digitalocean.com",
 }
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _PATH = re.compile(r"/v2/(?P<name>[a-z0-9][a-z0-9._/-]*)/(?P<kind>manifests|blobs)/(?P<what>[A-Za-z0-9._:-]+)")

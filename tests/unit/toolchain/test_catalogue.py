@@ -94,6 +94,11 @@ def test_no_download_from_a_vendor_goes_unencrypted() -> None:
             {"build": {"module": "m", "sum": NO_SUM, "packages": {"hello": "."}, "mode": "wrapper"}},
             "mode wrapper needs a folder",
         ),
+        ({"build": {"module": "m", "packages": {"hello": "."}}}, "mode module needs module and sum"),
+        (
+            {"build": {"module": "m", "sum": NO_SUM, "packages": {"hello": "."}, "mode": "own", "folder": "hello"}},
+            "mode own takes no module and sum",
+        ),
     ],
 )
 def test_a_malformed_entry_is_named(write_catalogue: Callable[..., Path], changes: dict[str, Any], told: str) -> None:

@@ -213,9 +213,8 @@ def test_it_runs_as_a_program_of_its_own(root: Path, tmp_path: Path) -> None:
 
 def test_containerd_asks_the_mirror_first_and_then_upstream() -> None:
     files = registry.containerd_hosts("http://172.17.0.1:7482")
-    assert set(files) == {
-        f"{host}/hosts.toml" for host in ("docker.io", "quay.io", "registry.k8s.io", "ghcr.io", "public.ecr.aws")
-    }
-    hosts = tomllib.loads(files["docker.io/hosts.toml"])
-    assert hosts["server"] == "https://registry-1.docker.io"
-    assert hosts["host"] == {"http://172.17.0.1:7482": {"capabilities": ["pull", "resolve"]}}
+    hosts = ("docker.io", "quay.io", "registry.k8s.io", "ghcr.io", "public.ecr.aws", "registry.digitalocean.com")
+    assert set(files) == {f"{host}/hosts.toml" for host in hosts}
+    told = tomllib.loads(files["docker.io/hosts.toml"])
+    assert told["server"] == "https://registry-1.docker.io"
+    assert told["host"] == {"http://172.17.0.1:7482": {"capabilities": ["pull", "resolve"]}}
