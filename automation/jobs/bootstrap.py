@@ -27,7 +27,7 @@ def bootstrap(site: Site, *, apps: str = "enabled") -> None:
     wanted = site.secrets()  # before anything is applied: a source without a value is refused
     if site.mirror:
         with report.phase("Making the images that can't be pulled here"):
-            images.ensure(*images.for_local())
+            images.ensure(*images.for_environment(site.name))
     with report.phase("Starting the servers around the cluster"):
         site.up()
     warn_of_uncommitted(site)
