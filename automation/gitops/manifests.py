@@ -87,20 +87,24 @@ def contents(kustomize: Path, root: Path, path: str) -> tuple[Entry, ...]:
 def entries(application_set: Manifest) -> tuple[Entry, ...]:
     """Return the entries that stand in an ApplicationSet. Raises ConfigurationError where one is incomplete."""
     listed = application_set["metadata"]["name"]
-    elements = [
-        element
-        for generator in application_set["spec"]["generators"]
-        for inner in generator.get("matrix", {}).get("generators", ())
-        for element in inner.get("list", {}).get("elements", ())
-    ]
     try:
-        return tuple(_entry(listed, one) for one in elements)
+        return tuple(_entry(listed, one) for one in elements(application_set))
     except (KeyError, TypeError) as error:
         needed = "repository, chart and version" if listed == CHARTS else "path"
         raise ConfigurationError(
             f"An entry of the ApplicationSet {listed} lacks {error}.",
             hint=f"Each needs application, zone, namespace and {needed}, in the kustomization.yaml of its cluster.",
         ) from error
+
+
+def elements(application_set: Manifest) -> list[dict[str, str]]:
+    """Return the entries that stand in an ApplicationSet as they stand there."""
+    return [
+        element
+        for generator in application_set["spec"]["generators"]
+        for inner in generator.get("matrix", {}).get("generators", ())
+        for element in inner.get("list", {}).get("elements", ())
+    ]
 
 
 def _entry(listed: str, told: dict[str, str]) -> Entry:

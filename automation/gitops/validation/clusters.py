@@ -14,7 +14,7 @@ from automation.errors import ConfigurationError
 from automation.gitops import charts
 from automation.gitops.charts import Chart
 from automation.gitops.endpoints import REPOSITORY_URL
-from automation.gitops.manifests import Entry, entries
+from automation.gitops.manifests import Entry, elements, entries
 from automation.gitops.validation.findings import Finding
 from automation.gitops.validation.lines import Lines
 from automation.gitops.validation.rendering import FILE, Rendered, Renderer, Unrendered, listed
@@ -44,7 +44,8 @@ class Application:
 class Cluster:
     """A cluster: its table of contents (``file``), what its environment says, and what it runs.
 
-    ``version`` is that of its Kubernetes; empty where its environment does not say it.
+    ``version`` is that of its Kubernetes; empty where its environment does not say it. ``whole`` is false where some
+    of its own manifests could not be read: what seems to be missing may stand there.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Cluster:
     projects: Mapping[str, Mapping[str, Any]]
     revisions: tuple[str, ...]
     applications: tuple[Application, ...]
+    whole: bool = True
 
     @property
     def repository(self) -> str:
@@ -113,6 +115,8 @@ class _Loading:
             file = f"{paths[name]}/{FILE}"
             applications = tuple(self._application(entry, name, file, rendered) for entry in listed_entries)
             found, table = told[name], tables[name]
+            listed_here = sum(len(elements(one.manifest)) for one in table if one.kind == "ApplicationSet")
+            read = [one for one in applications if one.known or not one.entry.rendered_here]
             if found:
                 self.loaded.clusters.append(
                     Cluster(
@@ -124,6 +128,7 @@ class _Loading:
                         projects={one.name: one.manifest["spec"] for one in table if one.kind == "AppProject"},
                         revisions=tuple(_revisions(table)),
                         applications=applications,
+                        whole=len(read) == listed_here,
                     )
                 )
         return self.loaded

@@ -83,6 +83,8 @@ def _remote(cluster: Cluster, application: Application, root: Path, lines: Lines
 
 
 def _namespaces(cluster: Cluster) -> Iterator[Finding]:
+    if not cluster.whole:
+        return
     made = {rendered.name for _, rendered in cluster.objects() if rendered.kind == "Namespace"} | _THERE
     for application in cluster.applications:
         entry = application.entry

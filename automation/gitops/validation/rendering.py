@@ -132,7 +132,7 @@ class Renderer:
 
     def _key(self, folder: str) -> str:
         """Return what the folder and all that it stands on hash to."""
-        digest = hashlib.sha256(f"{_FORMAT}\0{self.kustomize}\0{self.root}\0{folder}".encode())
+        digest = hashlib.sha256(f"{_FORMAT}\0{self.kustomize}\0{folder}".encode())
         for base in sorted(bases(self.root, folder)):
             for file in sorted((self.root / base).rglob("*")):
                 if file.is_file():

@@ -34,6 +34,8 @@ _QUANTITY: Final = "io.k8s.apimachinery.pkg.api.resource.Quantity"
 _TIMES: Final = ("io.k8s.apimachinery.pkg.apis.meta.v1.Time", "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime")
 _GENERAL: Final = {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": {"type": "object"}}
 
+_AT: Final = re.compile(r"- at '([^']*)': (.*?)(?=\s+- at '|$)", re.DOTALL)  # how kubeconform tells a problem
+
 Schema = dict[str, Any]
 
 
@@ -161,14 +163,18 @@ def _findings(
 ) -> Iterator[Finding]:
     for result in results:
         one, where = written[Path(str(result["filename"])).name]
-        problems = result.get("validationErrors") or [{"path": "", "msg": result.get("msg", "")}]
-        for problem in problems:
-            path = [step for step in str(problem.get("path", "")).split("/") if step]
-            unknown = re.search(r"additional propert\w+ '?([^' ]+)'? not allowed", str(problem["msg"]), re.IGNORECASE)
-            steps = [*path, unknown[1].split("'")[0]] if unknown else path
-            line = lines.of_object(one.file, one.kind, one.name, steps)
-            told = f"{one.kind} {one.name}: {'.'.join(path) or 'it'}: {problem['msg']}"
+        for path, problem in _problems(str(result.get("msg", ""))):
+            steps = [step for step in path.split("/") if step]
+            unknown = re.search(r"additional properties '([^']+)'", problem)
+            line = lines.of_object(one.file, one.kind, one.name, [*steps, unknown[1]] if unknown else steps)
+            told = f"{one.kind} {one.name}: {'.'.join(steps) or 'it'}: {problem}"
             yield Finding(one.file, line, "schema", told, tuple(sorted(where)))
+
+
+def _problems(words: str) -> list[tuple[str, str]]:
+    """Return path and words of each problem; what only says that there are some below is left out."""
+    found = [(match[1], match[2].strip()) for match in _AT.finditer(words)]
+    return [one for one in found if one[1] != "validation failed"] or found or [("", words)]
 
 
 def _of(published: Published, key: str) -> Schema | None:

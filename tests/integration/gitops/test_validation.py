@@ -1,0 +1,154 @@
+"""Each rule on gitops/, on a small repository that breaks it in one place; its chart is served from loopback."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+import shutil
+import tarfile
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from automation.errors import ConfigurationError, Refused
+from automation.gitops import validation
+from automation.gitops.validation.findings import REFUSED, RULES, Finding, Report
+from automation.toolchain import install
+from automation.toolchain.release import reachable
+
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "validation"
+INVALID = sorted(file.stem for file in (FIXTURES / "invalid").glob("*.yaml"))
+VALID = sorted(file.stem for file in (FIXTURES / "valid").glob("*.yaml"))
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
+        pass
+
+
+@pytest.fixture(scope="module")
+def charts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the address of a chart repository with the chart ``mail`` in it."""
+    folder = tmp_path_factory.mktemp("charts")
+    archive = folder / "mail-1.2.3.tgz"
+    with tarfile.open(archive, "w:gz") as packed:
+        packed.add(FIXTURES / "chart", "mail")
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    entry = {"apiVersion": "v2", "name": "mail", "version": "1.2.3", "urls": [archive.name], "digest": digest}
+    (folder / "index.yaml").write_text(yaml.safe_dump({"apiVersion": "v1", "entries": {"mail": [entry]}}))
+    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(folder))) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def tools(tmp_path_factory: pytest.TempPathFactory) -> validation.Tools:
+    paths = install.ensure("kustomize", "kubeconform", "helm")
+    kept = tmp_path_factory.mktemp("kept")
+    return validation.Tools(paths["kustomize"], paths["kubeconform"], paths["helm"], kept, "1.34.4", reachable)
+
+
+@pytest.fixture
+def repository(tmp_path: Path, charts: str) -> Path:
+    """Make the small repository, in which nothing is wrong."""
+    root = tmp_path / "repository"
+    shutil.copytree(FIXTURES / "repository", root)
+    for name in ("gitops/clusters/small/kustomization.yaml", "gitops/platform/mail/chart.yaml"):
+        (root / name).write_text((root / name).read_text().replace("CHARTS", charts))
+    return root
+
+
+def look(root: Path, tools: validation.Tools) -> Report:
+    return validation.validate(root, ["small"], tools)
+
+
+def change(root: Path, told: dict[str, Any], charts: str) -> None:
+    file = root / told["file"]
+    old, new = (told[key].replace("CHARTS", charts) for key in ("replace", "with"))
+    assert old in file.read_text(), "the fixture replaces what is there"
+    file.write_text(file.read_text().replace(old, new, 1))
+
+
+def test_nothing_is_wrong_with_the_small_repository(repository: Path, tools: validation.Tools) -> None:
+    found = look(repository, tools)
+    assert (found.findings, found.unchecked) == ((), ())
+    assert found.manifests == 15
+    found.fail()
+
+
+@pytest.mark.parametrize("name", VALID)
+def test_what_is_right(name: str, repository: Path, tools: validation.Tools, charts: str) -> None:
+    change(repository, yaml.safe_load((FIXTURES / "valid" / f"{name}.yaml").read_text()), charts)
+    assert look(repository, tools).findings == ()
+
+
+@pytest.mark.parametrize("name", INVALID)
+def test_what_is_wrong(name: str, repository: Path, tools: validation.Tools, charts: str) -> None:
+    """It is found at its line, with words that say what it is, and nothing else is."""
+    told = yaml.safe_load((FIXTURES / "invalid" / f"{name}.yaml").read_text())
+    change(repository, told, charts)
+    found = look(repository, tools)
+    assert {one.rule for one in found.findings} - set(told.get("also", ())) == {told["rule"]}, found.findings
+    file = told.get("found_in", told["file"])
+    at = told.get("at") or told["with"].strip("\n").split("\n")[0]
+    text = (repository / file).read_text()
+    place = f"{file}:{text[: text.index(at.replace('CHARTS', charts))].count(chr(10)) + 1}"
+    said = [one.message for one in found.findings if one.place == place and one.rule == told["rule"]]
+    assert any(re.search(re.escape(told["says"]), message) for message in said), found.findings
+    with pytest.raises(Refused if told["rule"] in REFUSED else ConfigurationError):
+        found.fail()
+
+
+def test_every_rule_has_a_fixture() -> None:
+    told = {yaml.safe_load((FIXTURES / "invalid" / f"{name}.yaml").read_text())["rule"] for name in INVALID}
+    assert told == set(RULES)
+
+
+def test_a_chart_that_cannot_be_had_is_said(repository: Path, tools: validation.Tools, tmp_path: Path) -> None:
+    """Its values are not checked; what is known of it without the chart is."""
+    values = repository / "gitops/platform/mail/values.yaml"
+    values.write_text("nonsense: true\n")
+    away = replace(tools, kept=tmp_path / "kept", reachable=lambda _: False)
+    found = look(repository, away)
+    assert found.findings == ()
+    assert found.unchecked == ("the values of mail 1.2.3: 127.0.0.1 can't be reached from here",)
+    without = look(repository, replace(away, helm=None))
+    assert without.unchecked == ("the values of mail 1.2.3: helm is not on this machine",)
+
+
+def test_what_several_environments_share_is_told_once(repository: Path, tools: validation.Tools) -> None:
+    for folder in ("gitops/clusters", "opentofu/environments"):
+        shutil.copytree(repository / folder / "small", repository / folder / "other")
+    file = repository / "gitops/platform/web/web.yaml"
+    file.write_text(file.read_text().replace("nginx:1.29.1", "nginx:latest"))
+    found = validation.validate(repository, ["small", "other"], tools)
+    line = file.read_text()[: file.read_text().index("nginx:latest")].count("\n") + 1
+    assert found.findings == (
+        Finding(
+            "gitops/platform/web/web.yaml",
+            line,
+            "not-pinned",
+            "StatefulSet web: the image 'docker.io/library/nginx:latest' is not pinned.",
+            ("other", "small"),
+        ),
+    )
+
+
+def test_what_was_rendered_is_kept_by_its_content(repository: Path, tools: validation.Tools, tmp_path: Path) -> None:
+    own = replace(tools, kept=tmp_path / "kept")
+    look(repository, own)
+    kept = set((own.kept / "rendered").glob("*.json"))
+    look(repository, replace(own, kustomize=tools.kustomize))
+    assert set((own.kept / "rendered").glob("*.json")) == kept
+    file = repository / "gitops/platform/web/web.yaml"
+    file.write_text(file.read_text().replace("1.29.1", "1.29.2"))
+    assert look(repository, own).findings == ()
+    assert len(set((own.kept / "rendered").glob("*.json")) - kept) == 1
