@@ -145,15 +145,6 @@ def ending() -> list[str]:
     return [row for row, cells in read().items() if cells[DRILL].startswith("fails")]
 
 
-def ending_by_plan() -> list[str]:
-    """Return the faults that should end a drill: those without end, but for one that a drill does not wait for."""
-    endless = {}
-    for row in ROWS:
-        drawn = Drawn.of(row)
-        endless[row] = ALWAYS in {one.times for one in drawn.planned} | {one.times for one in drawn.troubles}
-    return [row for row, so in endless.items() if so and row != NEVER_ACTIVE]
-
-
 def use(sky: DigitalOceanSimulator, cluster: Cluster) -> None:
     """Make what a cluster's controllers make for its workloads; they are not us, and meet no fault of an answer."""
     with sky.lock:

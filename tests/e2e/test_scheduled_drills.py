@@ -52,6 +52,7 @@ def test_a_weekly_drill_survives_what_can_be_survived_and_the_daily_look_believe
     cloud, survived = week.cloud, faults.survived()
     planned: list[faults.Together] = []
     missed: list[list[str]] = []
+    asked: list[int] = []
 
     def seen(line: str) -> None:
         if not planned and "Looking at the environment" in line:
@@ -60,13 +61,17 @@ def test_a_weekly_drill_survives_what_can_be_survived_and_the_daily_look_believe
             faults.use(cloud, next(one for one in account.clusters() if one.name == EPHEMERAL))
         if planned and "Bootstrapping from Git, applications held back" in line:  # from here on it asks the cluster
             missed.append(planned[0].missed(cloud))
+            asked.append(len(cloud.requests))
             cloud.faults.clear()
+        if "Gather the evidence" in line and planned:
+            asked.append(len(cloud.requests))
 
     week.hosted.hub.schedule(NAME, ".github/workflows/drill.yml")
     [call] = week.hosted.called()
     outcome = week.hosted.finish(week.hosted.start(call, seen=seen), timeout=1200).outcome
     assert outcome.code == 0, outcome.told
     assert missed == [[]], "faults that never struck"
+    assert asked[0] == asked[1], "a drill asks DigitalOcean no more once it has the new cluster"
     told = newest(week, tmp_path)
     assert (told.verdict, told.environment, told.provider, told.not_compared) == ("passed", "ephemeral", "doks", ())
     assert told.data is not None

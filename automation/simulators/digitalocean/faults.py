@@ -38,6 +38,7 @@ TROUBLES = {
     "volume.detach": "the volume won't detach: its action ends errored",
     "volume.delete": "deleting a volume is refused with 409",
 }
+_BURST = 4  # requests in a row that meet a 429 drawn by chance, at most
 BEFORE = frozenset({"401", "429", "5xx-before", "cut"})
 PASSING = tuple(kind for kind in KINDS if kind != "401")  # a token that was revoked stays so
 
@@ -178,4 +179,7 @@ class Faults:
             return None
         plan.at_most -= 1
         status = plan.random.choice((500, 502, 503, 504))
+        if which == "429" and (more := min(plan.random.randrange(_BURST), plan.at_most)):  # limits hit in bursts
+            plan.at_most -= more
+            self.planned.append(Fault("429", "*", plan.path, times=more, retry_after=plan.retry_after))
         return Fault(which, status=status, seconds=plan.seconds, retry_after=plan.retry_after)
