@@ -78,6 +78,7 @@ def test_a_weekly_drill_survives_what_can_be_survived_and_the_daily_look_believe
     assert told.data.entries == 50
     assert "not its region" in told.limits[0]
     assert any("Passed: recovery drill" in summary for summary in outcome.summaries)
+    assert "could not be told that it passed" not in "\n".join(outcome.log)
     assert standing(cloud) == {}, "orphaned"
     assert week.works is not None
     assert week.works.made == set()
