@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from automation.errors import ConfigurationError, did_you_mean
 from automation.expectations import Checks
-from automation.expectations import Checks
 from automation.secret_sources import SecretDeclaration
 from automation.workspace import Workspace
 

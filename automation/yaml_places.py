@@ -13,20 +13,20 @@ def line(text: str, path: Path) -> int:
     return int(_node(text, path)[0].start_mark.line) + 1
 
 
-def with_number(text: str, path: Path, key: str, number: int) -> str:
-    """Return ``text`` with ``key: number`` in the mapping that ``path`` leads to, all else as it was.
+def with_value(text: str, path: Path, key: str, value: int | str) -> str:
+    """Return ``text`` with ``key: value`` in the mapping that ``path`` leads to, all else as it was.
 
     Raises KeyError where the path does not lead to a mapping with something in it.
     """
     node, left = _node(text, path)
     if left or not getattr(node, "value", None) or not isinstance(node.value[0], tuple):
         raise KeyError(".".join(map(str, path)))
-    for name, value in node.value:
+    for name, there in node.value:
         if name.value == key:
-            return f"{text[: value.start_mark.index]}{number}{text[value.end_mark.index :]}"
-    name, value = node.value[0]
-    entry = f", {key}: {number}" if node.flow_style else f"\n{' ' * name.start_mark.column}{key}: {number}"
-    return text[: value.end_mark.index] + entry + text[value.end_mark.index :]
+            return f"{text[: there.start_mark.index]}{value}{text[there.end_mark.index :]}"
+    name, first = node.value[0]
+    entry = f", {key}: {value}" if node.flow_style else f"\n{' ' * name.start_mark.column}{key}: {value}"
+    return text[: first.end_mark.index] + entry + text[first.end_mark.index :]
 
 
 def _node(text: str, path: Path) -> tuple[Any, list[str | int]]:

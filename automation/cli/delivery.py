@@ -17,6 +17,8 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command(rich_help_panel=_PANEL)(bootstrap)
     app.command(rich_help_panel=_PANEL)(status)
+    app.command(rich_help_panel=_PANEL)(deploy)
+    app.command(rich_help_panel=_PANEL)(verify)
     app.command(rich_help_panel=_PANEL)(up)
     app.command(rich_help_panel=_PANEL)(down)
 
@@ -52,6 +54,50 @@ def status(
     report.table(f"Environment {environment}", ["", "what", "state"], rows)
     if not all(line.good for line in lines):
         raise typer.Exit(1)
+
+
+def deploy(
+    environment: Environment,
+    *,
+    version: Annotated[str | None, typer.Option(help="Pin this version of the images in Git first.")] = None,
+    application: Annotated[str | None, typer.Option(help="Which application, where there are several.")] = None,
+    commit: Annotated[bool, typer.Option("--commit", help="Commit what --version changed.")] = False,
+) -> None:
+    """Wait until an application runs the versions that stand in Git, and show where; with --version, write one."""
+    from automation.jobs import deploy as job  # noqa: PLC0415
+    from automation.jobs.site import Site  # noqa: PLC0415
+
+    site = Site(environment)
+    app = job.application(site, application)
+    if version is not None and job.pin(site, app, version):
+        if not commit:
+            report.say(f"Commit it, and open a pull request; once it is merged: dogitops deploy {environment}")
+            return
+        job.commit(site, app, version)
+    if not job.is_committed(site, app):
+        report.warn("What stands in the kustomization.yaml is in no commit: Argo CD reads commits.")
+    found = job.wait_until_deployed(site, app)
+    versions = ", ".join(sorted(set(job.application(site, application).versions.values())))
+    rows = [["version", versions], *map(list, found)]
+    report.table(f"{app.entry.application} on {environment}", ["what", "where"], rows)
+
+
+def verify(environment: Environment) -> None:
+    """Check a cluster and its application from outside, from its nodes to a task that is made and shown."""
+    from automation.errors import VerificationFailed  # noqa: PLC0415
+    from automation.jobs import verify as job  # noqa: PLC0415
+    from automation.jobs.site import Site  # noqa: PLC0415
+
+    seen = job.verify(Site(environment))
+    rows = [["ok" if one.good else "!!", one.group, one.check, one.told] for one in seen]
+    report.table(f"Checks of {environment}", ["", "of", "check", "seen"], rows)
+    wrong = [one.check for one in seen if not one.good]
+    if wrong:
+        raise VerificationFailed(
+            f"{len(wrong)} of {len(seen)} checks of {environment} failed: {', '.join(wrong)}.",
+            hint="The table says what was seen; what has just been changed may need a minute.",
+        )
+    report.say(f"All {len(seen)} checks are well.")
 
 
 def up(environment: Environment) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from automation import wait
 from automation.kube import Kube, KubernetesError, Manifest
 from automation.kube.client import FIELD_MANAGER
+from automation.kube.objects import unfinished
 
 KINDS: Final = ("Deployment", "StatefulSet", "DaemonSet")
 _APPS: Final = "apps/v1"
@@ -85,23 +86,6 @@ def wait_until_rolled_out(
         state=lambda: "; ".join(waiting),
         hint="'kubectl describe' and 'kubectl logs' of the pods say why they don't start.",
     )
-
-
-def unfinished(workload: Manifest) -> str:
-    """Return what a workload's rollout still lacks, in words; nothing where it is finished."""
-    status, spec = workload.get("status") or {}, workload["spec"]
-    if int(status.get("observedGeneration") or 0) < int(workload["metadata"].get("generation") or 0):
-        return "not seen by its controller yet"
-    if workload["kind"] == "DaemonSet":
-        wanted = int(status.get("desiredNumberScheduled") or 0)
-        updated, ready = status.get("updatedNumberScheduled"), status.get("numberReady")
-    else:
-        wanted = int(spec.get("replicas", 1))
-        updated, ready = status.get("updatedReplicas"), status.get("readyReplicas")
-    old = workload["kind"] == "Deployment" and int(status.get("replicas") or 0) > wanted
-    if int(updated or 0) < wanted or int(ready or 0) < wanted or old:
-        return f"{int(ready or 0)} of {wanted} pods are ready, {int(updated or 0)} of them new"
-    return ""
 
 
 def _oldest_pod(kube: Kube, namespace: str, workload: Manifest) -> datetime:

@@ -135,7 +135,7 @@ def rotate(site: Site, rotations: Sequence[Rotation]) -> list[Workload]:
     text = file.read_text()
     for one in rotations:
         path: list[str | int] = ["secrets", one.number, "keys", one.key]
-        text = yaml_places.with_number(text, path, "generation", one.generation + 1)
+        text = yaml_places.with_value(text, path, "generation", one.generation + 1)
     file.write_text(text)
     renewed = Site(site.name, workspace=site.workspace)
     with report.phase(f"Making {len(rotations)} new"):

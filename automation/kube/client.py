@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from automation import wait
 from automation.errors import ConfigurationError, DeadlineExceeded, DogitopsError
@@ -232,6 +232,17 @@ class Kube:
         return str(
             self._api.request("GET", f"/api/v1/namespaces/{namespace}/pods/{pod}/log", query=query, accept="*/*")
         )
+
+    def ask_service(
+        self, namespace: str, service: str, port: str | int, path: str, *, method: str = "GET", body: Any = None
+    ) -> str:
+        """Ask a Service over HTTP through the API server, once, and return the text of its answer.
+
+        Raises KubernetesError with the answer's ``status`` where that is none of success.
+        """
+        where = f"/api/v1/namespaces/{namespace}/services/{service}:{port}/proxy{path}"
+        answer = self._api.request(method, where, body=body, accept="*/*", patience=0)
+        return str(answer)
 
     def wait_for_pods(
         self,

@@ -102,6 +102,23 @@ def pod_state(pod: Manifest) -> str:
     return str(status.get("phase", "unknown")) + ("" if status.get("phase") != "Running" else ", not ready")
 
 
+def unfinished(workload: Manifest) -> str:
+    """Return what a workload's rollout still lacks, in words; nothing where it is finished."""
+    status, spec = workload.get("status") or {}, workload["spec"]
+    if int(status.get("observedGeneration") or 0) < int(workload["metadata"].get("generation") or 0):
+        return "not seen by its controller yet"
+    if workload["kind"] == "DaemonSet":
+        wanted = int(status.get("desiredNumberScheduled") or 0)
+        updated, ready = status.get("updatedNumberScheduled"), status.get("numberReady")
+    else:
+        wanted = int(spec.get("replicas", 1))
+        updated, ready = status.get("updatedReplicas"), status.get("readyReplicas")
+    old = workload["kind"] == "Deployment" and int(status.get("replicas") or 0) > wanted
+    if int(updated or 0) < wanted or int(ready or 0) < wanted or old:
+        return f"{int(ready or 0)} of {wanted} pods are ready, {int(updated or 0)} of them new"
+    return ""
+
+
 def why_it_stays(thing: Manifest) -> str:
     """Return what keeps an object that is being deleted: its finalizers and what its status says."""
     finalizers = [*thing.get("metadata", {}).get("finalizers", ()), *thing.get("spec", {}).get("finalizers", ())]

@@ -14,7 +14,10 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[2] / "automation"
 
 ROOMS = frozenset(
-    {"clusters", "digitalocean", "droplets", "github", "gitops", "opentofu", "recovery", "simulators", "toolchain"}
+    {
+        *("clusters", "digitalocean", "droplets", "github", "gitops", "opentofu", "recovery", "simulators"),
+        *("toolchain", "verification"),
+    }
 )
 GROUND_PACKAGES = frozenset({"kube"})  # the seam to a cluster's API, which several rooms stand on
 BY_LAYER = {"cli": 4, "jobs": 3, "room": 2, "ground": 1}

@@ -36,7 +36,7 @@ def test_a_line_is_found_or_the_nearest_above(path: tuple[str | int, ...], line:
 
 @pytest.mark.parametrize(("key", "was"), [("password", None), ("token", None), ("old", 7)])
 def test_a_number_is_written_and_all_else_stays(key: str, was: int | None) -> None:
-    changed = yaml_places.with_number(TEXT, (*KEYS, key), "generation", 8)
+    changed = yaml_places.with_value(TEXT, (*KEYS, key), "generation", 8)
     before, after = yaml.safe_load(TEXT), yaml.safe_load(changed)
     assert after["secrets"][0]["keys"][key].pop("generation") == 8
     assert before["secrets"][0]["keys"][key].pop("generation", None) == was
@@ -48,4 +48,4 @@ def test_a_number_is_written_and_all_else_stays(key: str, was: int | None) -> No
 def test_what_is_no_mapping_gets_no_number() -> None:
     for path in (("secrets", 0, "name"), ("secrets", 5), ("none",)):
         with pytest.raises(KeyError):
-            yaml_places.with_number(TEXT, path, "generation", 2)
+            yaml_places.with_value(TEXT, path, "generation", 2)
