@@ -29,6 +29,7 @@ if importlib.util.find_spec("pydantic") is None:  # not the environment of this 
 import yaml  # noqa: E402 - see above
 from bare import Bare  # noqa: E402
 from cloud import applying, reaping  # noqa: E402
+from machines import machines  # noqa: E402
 from measure import RESULTS, Figure, Pair, Ran, Result, phases, run, timed  # noqa: E402
 from modules import modules  # noqa: E402
 from planning import planning  # noqa: E402
@@ -221,6 +222,7 @@ BENCHMARKS = {
     "reaping": (reaping, 1),
     "applying": (applying, 3),
     "modules": (modules, 1),
+    "machines": (machines, 3),
 }
 
 
@@ -231,7 +233,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--repeat",
         type=int,
-        help="rounds (cluster 3, bootstrap 1, plans 5, planning 7, cli 15, simulator 5, applying 3; the others once)",
+        help="rounds (cluster 3, bootstrap 1, plans 5, planning 7, cli 15, simulator 5, applying 3, machines 3; the others "
+        "once)",
     )
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the JSON (benchmarks/results)")
     options = parser.parse_args(argv)

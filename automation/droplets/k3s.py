@@ -30,6 +30,15 @@ class _Passing(DogitopsError):  # noqa: N818 - reads as what happened
     """The release can't be reached at the moment."""
 
 
+def release(version: str) -> dict[str, str]:
+    """Return what a plan must know of a release: ``version``, ``sha256``, and ``url`` where that is a mirror's.
+
+    Raises as :func:`sha256` does.
+    """
+    told = {"version": version, "sha256": sha256(version)}
+    return told if _place() == RELEASES else {**told, "url": f"{_place()}/download/{quote(version)}/k3s"}
+
+
 def sha256(version: str) -> str:
     """Return the sha256 of the program ``k3s`` of a release, as the release itself tells it.
 

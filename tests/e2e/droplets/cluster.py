@@ -17,6 +17,7 @@ from typing import Any
 
 from automation import objectstore
 from automation.droplets import keys, kubeadm
+from automation.droplets.keys import KeyPair
 from automation.droplets.kubeadm import Gives
 from automation.droplets.machine import Machine, replace_host_key, wait_for_ssh
 from automation.objectstore import ObjectStore
@@ -29,7 +30,6 @@ from tests.e2e.droplets.local import artifact, droplet, mirror, rendered_all
 
 VERSION = install.version("kubernetes")
 PROGRAMS = ("kubelet", "kubeadm", "kubectl")
-BUSYBOX = "docker.io/library/busybox:1.36.1"
 BUCKET = "dogitops-snapshots"
 KEPT = 2  # snapshots of each control plane
 PASSWORD = Secret("a-password-that-seals-snapshots")
@@ -90,33 +90,65 @@ class Local:
         kubeadm.bring_up(self.cluster, self.gives, timeout=300, interval=0.7)
 
 
+@dataclass(frozen=True)
+class Planned:
+    """Machines with all that they need around them, and none of them there yet."""
+
+    folder: Path
+    prefix: str
+    local: Local
+    texts: dict[str, str]
+    login: KeyPair
+    boot_key: KeyPair
+    backends: list[str]
+
+    @contextmanager
+    def started(self) -> Iterator[Local]:
+        """Yield the machines, which have begun to boot."""
+        where = ("--network", f"{self.prefix}-network", *self.local.prepared.options)
+        with ExitStack() as stack:
+            for name, text in self.texts.items():
+                seed = self.folder / name
+                made = stack.enter_context(droplet(name, seed, text, self.login, self.boot_key, *where))
+                if "control-plane" in name:
+                    self.local.control_planes.append(made)
+                    self.backends.append(made.address)
+                else:
+                    self.local.workers.append(made)
+            yield self.local
+
+
 @contextmanager
 def machines(folder: Path, prefix: str, *, control_planes: int, workers: int) -> Iterator[Local]:
     """Yield machines that have begun to boot, with all that they need around them."""
+    with (
+        planned(folder, prefix, control_planes=control_planes, workers=workers) as made,
+        made.started() as booting,
+    ):
+        yield booting
+
+
+@contextmanager
+def planned(
+    folder: Path, prefix: str, *, control_planes: int, workers: int, snapshots: bool = True
+) -> Iterator[Planned]:
+    """Yield all that machines need: what they download, network, load balancer, bucket, and their user data."""
     login, boot_key = keys.new_pair("admin"), keys.new_pair("boot")
     with ExitStack() as stack:
         prepared = stack.enter_context(prepare(folder))
         address = stack.enter_context(network(f"{prefix}-network"))
-        addresses: list[str] = []
-        endpoint = stack.enter_context(load_balancer(address, addresses))
-        made = Local(prepared, stack.enter_context(bucket(folder / "objectstore")), endpoint)
+        backends: list[str] = []
+        endpoint = stack.enter_context(load_balancer(address, backends))
+        store = stack.enter_context(bucket(folder / "objectstore"))
         roles = [("control-plane", number + 1) for number in range(control_planes)]
         roles += [("worker", number + 1) for number in range(workers)]
         facts = {f"{prefix}-{role}-{number}": known(endpoint, role, number) for role, number in roles}
         texts = rendered_all(
             folder / "tofu", facts, boot_key, design="kubeadm", kubernetes_version=VERSION, network="routes",
             artifacts=list(prepared.artifacts),
-            snapshots={"bucket_url": f"{made.store.endpoint}/{BUCKET}", "schedule": "*-*-* 0/6:00:00", "keep": KEPT},
+            snapshots={"bucket_url": f"{store.endpoint}/{BUCKET}", "keep": KEPT} if snapshots else None,
         )  # fmt: skip
-        where = ("--network", f"{prefix}-network", *prepared.options)
-        for name, text in texts.items():
-            machine = stack.enter_context(droplet(name, folder / name, text, login, boot_key, *where))
-            if "control-plane" in name:
-                made.control_planes.append(machine)
-                addresses.append(machine.address)
-            else:
-                made.workers.append(machine)
-        yield made
+        yield Planned(folder, prefix, Local(prepared, store, endpoint), texts, login, boot_key, backends)
 
 
 def known(endpoint: str, role: str, number: int) -> dict[str, Any]:
@@ -146,7 +178,7 @@ def prepare(folder: Path) -> Iterator[Prepared]:
     for name in (*PROGRAMS, *_ETCD):
         (files / name).symlink_to(programs[name])
     inside = [reference for reference, each in recipe.load().images.items() if each.node]
-    for number, layout in enumerate(Builder.default().build(*inside, BUSYBOX).values()):
+    for number, layout in enumerate(Builder.default().build(*inside).values()):
         oci.pack(layout.folder, images / f"{number}.tar")
     # Docker's own DNS at 127.0.0.11 is CoreDNS itself, seen from CoreDNS's pod; nothing here needs names from outside.
     (folder / "resolv.conf").write_text(f"nameserver {engine.bridge_address()}\n")

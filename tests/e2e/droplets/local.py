@@ -20,7 +20,7 @@ from automation.toolchain import droplet_image, engine, install
 
 MODULE = Path(__file__).parents[3] / "opentofu" / "modules" / "cloud-init"
 # As kind starts the container of a node, which is a machine with systemd as well.
-_OPTIONS = (
+OPTIONS = (
     *("--detach", "--tty", "--privileged", "--security-opt", "seccomp=unconfined", "--security-opt"),
     *("apparmor=unconfined", "--tmpfs", "/tmp", "--tmpfs", "/run", "--tmpfs", "/run/lock", "--cgroupns=private"),
 )
@@ -70,7 +70,7 @@ def droplet(
     remove(name)
     mount = ("--volume", f"{seed}:{droplet_image.SEED}:ro")
     try:
-        docker("run", "--name", name, "--hostname", name, *_OPTIONS, *mount, *options, droplet_image.ensure())
+        docker("run", "--name", name, "--hostname", name, *OPTIONS, *mount, *options, droplet_image.ensure())
         address = docker("inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", name)
         yield Machine(name, address, login, (boot_key.public,))
     finally:

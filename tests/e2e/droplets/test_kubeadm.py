@@ -20,12 +20,16 @@ from automation.droplets.machine import Machine
 from automation.droplets.upgrade import Releases, Version
 from automation.errors import DogitopsError, Refused
 from tests.e2e.droplets import local
-from tests.e2e.droplets.cluster import BUCKET, BUSYBOX, KEPT, VERSION, Local, machines
+from tests.e2e.droplets.cluster import BUCKET, KEPT, VERSION, Local, machines
 
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parents[3]
 PREFIX = "dogitops-droplet"
+SERVER = (
+    "$s = IO::Socket::INET->new(LocalPort => 8080, Listen => 9) or die $!;"
+    ' while ($c = $s->accept) { print $c "$ENV{NODE}\\n"; close $c }'
+)
 WEB = f"""
 apiVersion: apps/v1
 kind: DaemonSet
@@ -38,9 +42,9 @@ spec:
       terminationGracePeriodSeconds: 0
       tolerations: [{{operator: Exists}}]
       containers:
-        - name: web
-          image: {BUSYBOX}
-          command: [sh, -c, 'mkdir /www && echo $NODE >/www/index.html && exec httpd -f -p 8080 -h /www']
+        - name: web # kube-proxy's image, as it is built here, has bash and perl, and is on every node
+          image: registry.k8s.io/kube-proxy:v{VERSION}
+          command: [perl, -MIO::Socket::INET, -e, '{SERVER}']
           env: [{{name: NODE, valueFrom: {{fieldRef: {{fieldPath: spec.nodeName}}}}}}]
 ---
 apiVersion: v1
@@ -71,10 +75,10 @@ def served_by_all(cluster: Cluster) -> None:
     nodes = [node for _, node, _ in pods]
     assert sorted(nodes) == sorted(machine.name for machine in cluster.machines)
     asker = next(name for name, node, _ in pods if "worker" in node)
-    ask = "; ".join(f"wget -qO - -T 5 http://{address}:8080" for _, _, address in pods)
-    assert cluster.kubectl("exec", asker, "--", "sh", "-c", ask).split() == nodes
-    by_name = "wget -qO - -T 10 http://web.default.svc.cluster.local"
-    assert cluster.kubectl("exec", asker, "--", "sh", "-c", by_name).strip() in nodes
+    ask = "; ".join(f"timeout 5 cat </dev/tcp/{address}/8080" for _, _, address in pods)
+    assert cluster.kubectl("exec", asker, "--", "bash", "-c", ask).split() == nodes
+    by_name = "timeout 10 cat </dev/tcp/web.default.svc.cluster.local/80"
+    assert cluster.kubectl("exec", asker, "--", "bash", "-c", by_name).strip() in nodes
 
 
 def test_all_machines_are_ready_nodes_of_one_cluster(here: Local) -> None:

@@ -20,14 +20,17 @@ upload() {
   request -H "x-amz-content-sha256: $(sha256sum "$1" | cut -d " " -f 1)" --upload-file "$1" "$BUCKET_URL/etcd/$2"
 }
 
-download() { request -o "$2" "$BUCKET_URL/etcd/$1"; } # NAME FILE
+# A request without a body names the sha256 of nothing: older versions of curl leave it to us.
+ask() { request -H "x-amz-content-sha256: $(sha256sum </dev/null | cut -d " " -f 1)" "$@"; }
 
-remove() { request -X DELETE "$BUCKET_URL/etcd/$1"; } # NAME
+download() { ask -o "$2" "$BUCKET_URL/etcd/$1"; } # NAME FILE
+
+remove() { ask -X DELETE "$BUCKET_URL/etcd/$1"; } # NAME
 
 # Print the names of the sealed snapshots in the bucket, the oldest first.
 listed() {
-  request "$BUCKET_URL?list-type=2&prefix=etcd%2F" | grep -o '<Key>etcd/[^<]*\.sealed</Key>' |
-    sed -e 's,^<Key>etcd/,,' -e 's,</Key>$,,' | sort
+  told="$(ask "$BUCKET_URL?list-type=2&prefix=etcd%2F")" || return 1
+  printf '%s' "$told" | grep -o '<Key>etcd/[^<]*\.sealed</Key>' | sed -e 's,^<Key>etcd/,,' -e 's,</Key>$,,' | sort
 }
 
 # seal FILE: write FILE.sealed, encrypted, and FILE.hmac, which tells whether that was changed.

@@ -47,7 +47,8 @@ apply() {
     --initial-cluster "$(hostname)=https://$ADDRESS:2380" --initial-advertise-peer-urls "https://$ADDRESS:2380" \
     --initial-cluster-token "restored-$(date -u +%s)" --bump-revision 1000000000 --mark-compacted
   mkdir -p "$HANDOVER"
-  init_configuration | replace "$HANDOVER/kubeadm.yaml"
+  configuration="$(init_configuration)"
+  printf '%s\n' "$configuration" | replace "$HANDOVER/kubeadm.yaml"
   kubeadm init --config "$HANDOVER/kubeadm.yaml" --ignore-preflight-errors=DirAvailable--var-lib-etcd \
     --skip-token-print --skip-certificate-key-print
   rm -rf "$HANDOVER/kubeadm.yaml" "$STATE/restore"

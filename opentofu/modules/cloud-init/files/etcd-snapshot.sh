@@ -28,7 +28,8 @@ date -u +%s | metric dogitops_etcd_snapshot_seconds "When the newest snapshot of
 say "$name is in the bucket"
 
 # Of this machine's own, only so many are kept.
-listed | grep -e "-$(hostname)\.sealed\$" | head -n "-$KEEP" | while read -r old; do
+all="$(listed)" || die "the snapshots in $BUCKET_URL can't be listed, so none of them is removed"
+printf '%s\n' "$all" | grep -e "-$(hostname)\.sealed\$" | head -n "-$KEEP" | while read -r old; do
   remove "$old"
   remove "${old%.sealed}.hmac"
   say "${old%.sealed} was the oldest of more than $KEEP, and is removed"

@@ -12,7 +12,11 @@ NAME="" ROLE="" NUMBER="" ENDPOINT="" KUBERNETES_VERSION="" NETWORK=""
 # The way to the API tells which of this machine's addresses is the private one.
 ADDRESS="$(private_address "${ENDPOINT%:*}")"
 
+# Which droplet this is: controllers of DigitalOcean know a node by it.
+droplet() { in_a_container || curl -fsS --max-time 5 http://169.254.169.254/metadata/v1/id; }
+
 registration() {
+  id="$(retry 5 droplet)"
   cat <<YAML
 nodeRegistration:
   name: $(hostname)
@@ -20,6 +24,7 @@ nodeRegistration:
   kubeletExtraArgs:
     - {name: node-ip, value: "$ADDRESS"}
 YAML
+  [ -z "$id" ] || printf '    - {name: provider-id, value: "digitalocean://%s"}\n' "$id"
 }
 
 # What kubeadm init reads.

@@ -17,7 +17,8 @@ fi
 systemctl enable kubelet.service
 
 if [ "$ROLE" = control-plane ] && [ "$NUMBER" = 1 ]; then
-  init_configuration | replace "$CONFIG"
+  configuration="$(init_configuration)" # not in a pipe, which would hide that it failed
+  printf '%s\n' "$configuration" | replace "$CONFIG"
   # An init that was cut off has left its parts: begin again.
   [ ! -d "$KUBERNETES/manifests" ] || [ -z "$(ls "$KUBERNETES/manifests")" ] || kubeadm reset --force
   # The token of an init is for nobody: who joins gets one of its own.
@@ -35,7 +36,8 @@ TOKEN="" CA_HASH="" CERTIFICATE_KEY=""
 # shellcheck source=/dev/null # it comes over SSH
 . "$join"
 rm -f "$join"
-join_configuration "$TOKEN" "$CA_HASH" "$CERTIFICATE_KEY" | replace "$CONFIG"
+configuration="$(join_configuration "$TOKEN" "$CA_HASH" "$CERTIFICATE_KEY")"
+printf '%s\n' "$configuration" | replace "$CONFIG"
 if ! kubeadm join --config "$CONFIG"; then
   rm -f "$CONFIG"
   kubeadm reset --force # so that the next attempt, with a new token, begins from nothing
