@@ -86,6 +86,24 @@ def test_a_seed_repeats_its_faults() -> None:
     assert runs[0] == runs[1] != runs[2]
 
 
+def test_a_limit_that_is_hit_by_chance_is_hit_several_times_in_a_row() -> None:
+    with DigitalOceanSimulator(limits=Limits(hour=None, minute=None)) as cloud:
+        token = cloud.token()
+        cloud.faults.schedule(5, share=0.05, kinds=["429"], at_most=20)
+        answers = "".join("-" if ask(cloud, "GET", "/v2/account", token=token)[0] == 200 else "x" for _ in range(300))
+    bursts = [len(one) for one in answers.split("-") if one]
+    assert 1 < max(bursts) <= 8, "one burst, or two that meet"
+    assert sum(bursts) == cloud.faults.met["429"] <= 20
+
+
+def test_a_token_that_is_refused_does_nothing(cloud: DigitalOceanSimulator) -> None:
+    cloud.faults.add(Fault("401", "POST", "/v2/tags"))
+    status, _, body = ask(cloud, "POST", "/v2/tags", CREATE)
+    assert (status, body["id"], body["message"]) == (401, "unauthorized", "Unable to authenticate you.")
+    assert names(cloud) == []
+    assert ask(cloud, "POST", "/v2/tags", CREATE)[0] == 201
+
+
 def test_a_seed_repeats_its_troubles() -> None:
     runs = []
     for seed in (5, 5, 6):
