@@ -14,18 +14,12 @@ etcd = typer.Typer(help="Snapshots of such a cluster's etcd.", no_args_is_help=T
 
 
 @nodes.command()
-def up(
-    environment: Environment,
-    *,
-    acknowledge: Annotated[
-        str, typer.Option(metavar="DIGEST", help="Agree that this plan loses what is protected.")
-    ] = "",
-) -> None:
+def up(environment: Environment) -> None:
     """Make the machines and join them to one cluster; run again, it goes on where it ended."""
     from automation.jobs import nodes as job  # noqa: PLC0415
     from automation.jobs.site import Site  # noqa: PLC0415
 
-    made = job.up(Site(environment), acknowledged=acknowledge)
+    made = job.up(Site(environment))
     rows = [[machine.name, machine.address] for machine in made.machines]
     report.table(f"Nodes of {environment}: all Ready", ["node", "address"], rows)
 

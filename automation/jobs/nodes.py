@@ -16,7 +16,7 @@ from automation.droplets.known import Known
 from automation.droplets.kubeadm import Cluster, Gives
 from automation.droplets.machine import Machine, replace_host_key, wait_for_ssh
 from automation.errors import ConfigurationError, DogitopsError, Refused
-from automation.jobs import apply, plan
+from automation.jobs import described, state
 from automation.jobs.machines import SSH_PATIENCE, Machines
 from automation.jobs.site import Site
 from automation.objectstore import ObjectStore
@@ -66,14 +66,15 @@ class Nodes:
     @cached_property
     def bucket(self) -> tuple[ObjectStore, str]:
         """The bucket of the snapshots, and the store with the key that opens it alone."""
-        told = self.outputs
-        key, store = told.get("backup_key"), self.site.store
-        if not key:
+        name, store = self.outputs.get("backup_bucket"), self.site.store
+        key = self.site.tofu.sensitive_output("backup_key")
+        if not key or not name:
             raise ConfigurationError(
-                f"The environment {self.site.name} has no output backup_key, so its snapshots' bucket can't be opened."
+                f"The environment {self.site.name} tells no bucket for snapshots of etcd.",
+                hint="Its outputs backup_bucket and backup_key do, as those of the environment production.",
             )
         own = ObjectStore(store.endpoint, store.region, Secret(key["access_key"]), Secret(key["secret_key"]))
-        return own, str(told["backup_bucket"])
+        return own, str(name)
 
     def gives(self) -> Gives:
         """Return what control planes ask for at their boot: the key of the bucket and the snapshots' password."""
@@ -84,19 +85,19 @@ class Nodes:
         return kubeadm.keys(store.access_key, store.secret_key, self.site.lasting(PASSWORD, 43))
 
 
-def up(site: Site, *, acknowledged: str = "") -> Cluster:
+def up(site: Site) -> Cluster:
     """Make the machines that are described, wait until all have joined one cluster, and write its kubeconfig.
 
-    It may be run again: what is there stays. Raises BootFailed with the failing step of a machine and its log.
+    It may be run again: what is there stays. Raises BootFailed with the failing step of a machine and its log, Refused
+    where something protected would be lost.
     """
+    state.init(site)
     machines = Machines(site)
     public = machines.known.login().public
     if machines.settings().get("operator_keys") != {"dogitops": public}:
         machines.write({"operator_keys": {"dogitops": public}})
         report.note(f"the key to log in with lies in {machines.known.folder}; {machines.settings_file.name}: commit it")
-    with site.tofu.lent(machines.variables()):
-        plan.plan(site)
-        apply.apply(site, acknowledged=acknowledged)
+    described.apply(site, machines.variables())
     nodes = Nodes(site)
     met = _meet(nodes)
     kubeadm.bring_up(met, nodes.gives())

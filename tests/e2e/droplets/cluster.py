@@ -87,7 +87,7 @@ class Local:
             for number, machine in enumerate(machines):
                 wait_for_ssh(machine, 120, interval=0.5)
                 machines[number] = replace_host_key(machine, lambda _: None)
-        kubeadm.bring_up(self.cluster, self.gives, timeout=300, interval=0.7)
+        kubeadm.bring_up(self.cluster, self.gives, timeout=600, interval=0.7)
 
 
 @dataclass(frozen=True)
