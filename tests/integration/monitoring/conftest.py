@@ -39,5 +39,10 @@ def logcli() -> Path:
 
 
 @pytest.fixture(scope="session")
+def loki() -> Path:
+    return tool("loki")
+
+
+@pytest.fixture(scope="session")
 def kustomize() -> Path:
     return tool("kustomize")

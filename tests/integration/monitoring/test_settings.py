@@ -21,6 +21,11 @@ def test_prometheus_takes_its_settings(promtool: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_loki_takes_its_settings(loki: Path) -> None:
+    done = run(loki, "-verify-config", f"-config.file={PLATFORM / 'loki' / 'loki.yaml'}")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("receiver", ["nobody", "webhook"])
 def test_alertmanager_takes_its_settings(receiver: str, amtool: Path) -> None:
     done = run(amtool, "check-config", ALERTMANAGER / f"{receiver}.yaml")
