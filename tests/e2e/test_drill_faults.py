@@ -95,7 +95,7 @@ def terminal(docker: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """Give a DigitalOcean whose clusters have no nodes, and a backup that a drill believes until it restores it."""
     tree = tmp_path_factory.mktemp("tree") / "tree"
     make_tree(tree)
-    patience = f"{faults.HASTE} deletion=3"
+    patience = f"{faults.HASTE} first=0.05 longest=0.2 deletion=3"
     with scheduled(tmp_path_factory.mktemp("terminal"), tree, DOGITOPS_PATIENCE=patience) as made:
         made.spaces.ensure_bucket(BUCKET)
         made.spaces.write(BUCKET, f"velero/backups/{BACKUP}/velero-backup.json", json.dumps(COMPLETED).encode())
