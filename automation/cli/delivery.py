@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel=_PANEL)(status)
     app.command(rich_help_panel=_PANEL)(deploy)
     app.command(rich_help_panel=_PANEL)(verify)
+    app.command(rich_help_panel=_PANEL)(promote)
     app.command(rich_help_panel=_PANEL)(up)
     app.command(rich_help_panel=_PANEL)(down)
 
@@ -98,6 +99,40 @@ def verify(environment: Environment) -> None:
             hint="The table says what was seen; what has just been changed may need a minute.",
         )
     report.say(f"All {len(seen)} checks are well.")
+
+
+def promote(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="The stage that runs it.")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="The next stage (gitops/clusters/stages.yaml).")],
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change in the cluster.")] = False,
+) -> None:
+    """Open a pull request that brings to a stage what the one before it runs."""
+    from automation.github import pulls  # noqa: PLC0415
+    from automation.github.client import GitHub  # noqa: PLC0415
+    from automation.gitops import history, promotion, repository  # noqa: PLC0415
+    from automation.jobs import promote as job  # noqa: PLC0415
+    from automation.jobs.validate import tools  # noqa: PLC0415
+    from automation.workspace import Workspace  # noqa: PLC0415
+
+    workspace = Workspace.find()
+    promotion.check_order(promotion.stages(workspace.root), source, target)
+    github = None if dry_run else GitHub.from_environment()
+    branch = pulls.default_branch(github) if github else ""
+    base = history.fetched(workspace.root, branch) if github else repository.head(workspace.root)
+    with report.phase(f"Asking {source} how it is"):
+        told = job.health_of(workspace, source)
+    for problem in told.problems:
+        report.warn(problem)
+    with report.phase(f"Rendering {target} before and after"):
+        prepared = job.prepare(workspace, source, target, base=base, told=told, tools=tools())
+    if prepared.nothing:
+        report.say(f"{target} runs what {source} runs: there is nothing to promote.")
+        return
+    report.result(prepared.markdown)
+    if github:
+        opened = job.propose(workspace, prepared, github, branch)
+        report.say(f"{'Opened' if opened.new else 'Brought up to date'}: {opened.url}")
 
 
 def up(environment: Environment) -> None:

@@ -159,7 +159,7 @@ def check(clusters: Sequence[Cluster], vendors: Vendors, root: Path, lines: Line
                 looked.unchecked.append(f"{what}: {archive}")
                 applications.append(application)
                 continue
-            files = _values(root, cluster, application)
+            files = values_of(root, cluster, application)
             for file in files:
                 looked.findings.extend(_unknown_in(cluster, wanted, archive, file, lines))
             try:
@@ -176,7 +176,7 @@ def check(clusters: Sequence[Cluster], vendors: Vendors, root: Path, lines: Line
     return looked
 
 
-def _values(root: Path, cluster: Cluster, application: Application) -> list[str]:
+def values_of(root: Path, cluster: Cluster, application: Application) -> list[str]:
     """Return the files of values that are read for an application, the later over the earlier."""
     own = f"{cluster.file.rpartition('/')[0]}/{application.entry.application}"
     files = (f"{folder}/{charts.VALUES}" for folder in (application.entry.path, own))
