@@ -18,7 +18,7 @@ _PATIENCE: Final = 10.0  # seconds
 
 def checks(kube: Kube, wanted: Checks) -> Iterator[Seen]:
     """Yield what is seen of the cluster; after an API that does not answer, nothing more."""
-    api = look(GROUP, "API of the cluster", lambda: (True, f"answers, {kube.version()}"))
+    api = look(GROUP, "API of the cluster", lambda: _api(kube))
     yield api
     if not api.good:
         return
@@ -28,6 +28,10 @@ def checks(kube: Kube, wanted: Checks) -> Iterator[Seen]:
     if wanted.registry:
         address = wanted.registry
         yield look(GROUP, "registry", lambda: _registry(address))
+
+
+def _api(kube: Kube) -> tuple[bool, str]:
+    return (True, f"ready, {kube.version()}") if kube.ready() else (False, "does not answer, or is not ready")
 
 
 def _nodes(kube: Kube, wanted: Nodes | None) -> tuple[bool, str]:

@@ -22,9 +22,8 @@ _OK: Final = 200
 _SUCCESS: Final = range(200, 300)
 # A level in a line of JSON or of key=value, a word in capitals as loggers write it, a stack trace.
 _ERROR: Final = re.compile(
-    r"\"?(?:level|severity)\"?\s*[:=]\s*\"?(?:error|fatal|critical|panic)\b|\b(?:ERROR|FATAL|CRITICAL)\b"
-    r"|^panic: |^Traceback \(most recent call last\)",
-    re.IGNORECASE,
+    r"(?i:(?:level|severity)\\?\"?\s*[:=]\s*\\?\"?(?:error|fatal|critical|panic)\b)|\b(?:ERROR|FATAL|CRITICAL)\b"
+    r"|^panic: |\bTraceback \(most recent call last\)"
 )
 _LINES: Final = 300  # of each container's log
 

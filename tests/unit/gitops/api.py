@@ -64,6 +64,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
+        if path == "/readyz":
+            return self._answer(200, "ok")
         for version, kinds in self.server.kinds.items():
             if path == _root(version):
                 resources = [{"name": p, "kind": k, "namespaced": n, "verbs": []} for k, (p, n) in kinds.items()]
@@ -109,8 +111,8 @@ class Handler(BaseHTTPRequestHandler):
         body: Manifest = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         return body
 
-    def _answer(self, status: int, body: Manifest) -> None:
-        raw = json.dumps(body).encode()
+    def _answer(self, status: int, body: Manifest | str) -> None:
+        raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(raw)))
