@@ -99,7 +99,7 @@ def test_no_environment_overlaps_another() -> None:
     for folder in ENVIRONMENTS:
         text = (folder / "main.tf").read_text()
         ranges[folder.name] = re.findall(r'^  ip_range +?= "(.+)"', text, re.MULTILINE)[0]
-        others[folder.name] = set(re.findall(r'"([^"]+)"', re.findall(r"other_ranges = \[(.*)\]", text)[0]))
+        others[folder.name] = set(re.findall(r'"([^"]+)"', re.findall(r"other_ranges += \[(.*)\]", text)[0]))
     for name, named_ones in others.items():
         assert named_ones == set(ranges.values()) - {ranges[name]}
 

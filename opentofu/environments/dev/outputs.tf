@@ -1,31 +1,31 @@
 output "cluster" {
   description = "Name of the cluster."
-  value       = module.kubernetes.name
+  value       = module.prototype.cluster
 }
 
 output "kubernetes_version" {
   description = "Version that the cluster runs."
-  value       = module.kubernetes.version
+  value       = module.prototype.kubernetes_version
 }
 
 output "volume_ids" {
   description = "Ids of the volumes by what they are for."
-  value       = module.storage.ids
+  value       = module.prototype.volume_ids
 }
 
 output "kubeconfig" {
   description = "Kubeconfig with full rights."
-  value       = module.kubernetes.kubeconfig
+  value       = module.prototype.kubeconfig
   sensitive   = true
 }
 
 output "backup_bucket" {
   description = "Bucket that holds the backups."
-  value       = module.backups.buckets["backups"]
+  value       = module.prototype.backup_bucket
 }
 
 output "backup_key" {
   description = "Key that opens that bucket and no other."
-  value       = module.backups.keys["backups"]
+  value       = module.prototype.backup_key
   sensitive   = true
 }
