@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,10 @@ from automation.gitops.view import git
 REMOTE: Final = "origin"
 
 _NAME: Final = "dogitops"
+_FILE: Final = "kustomization.yaml"
+_BASE: Final = "gitops/clusters/base"
+_ENVIRONMENTS: Final = "opentofu/environments"
+_FOLDERS: Final = ("gitops", _ENVIRONMENTS)
 _PATIENCE: Final = 120.0  # seconds for a fetch or a push
 
 
@@ -64,6 +69,23 @@ def tree_at(root: Path, commit: str, *folders: str) -> Iterator[Path]:
         git(root, "archive", "--format=tar", f"--output={archive}", commit, *there)
         process.run(["tar", "--extract", "--file", archive, "--directory", tree])
         yield tree.resolve()
+
+
+@contextmanager
+def as_argocd_reads(root: Path, path: str, base: str, revision: str, text: str | None = None) -> Iterator[Path]:
+    """Give the repository as a cluster reads it: its table of contents of ``base``, all else of ``revision``.
+
+    ``path`` is the cluster's folder; ``text`` is put in place of its table of contents. The projects and the
+    environments are those of ``base``, too.
+    """
+    with tree_at(root, revision, *_FOLDERS) as tree, tree_at(root, base, *_FOLDERS) as newer:
+        for part in (_BASE, _ENVIRONMENTS):
+            shutil.rmtree(tree / part, ignore_errors=True)
+            if (newer / part).is_dir():
+                shutil.copytree(newer / part, tree / part)
+        (tree / path).mkdir(parents=True, exist_ok=True)
+        (tree / path / _FILE).write_text((newer / path / _FILE).read_text() if text is None else text)
+        yield tree
 
 
 def commit_file(root: Path, parent: str, path: str, text: str, message: str) -> str:

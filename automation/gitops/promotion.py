@@ -23,7 +23,7 @@ STAGES: Final = "gitops/clusters/stages.yaml"
 _SECTION: Final = re.compile(r"^  - target: \{kind: (ApplicationSet|AppProject)(?:, name: ([a-z-]+))?\}")
 _ENTRY: Final = re.compile(r"^\s*- (\{application: .*\})\s*(#.*)?$")
 _PIN_PATH: Final = "path: /spec/generators/0/matrix/generators/0/clusters/values/revision"
-_PIN: Final = re.compile(r"^(\s*value: )(\S+)(?:\s+# (\S+) at ([0-9a-f]{40}))?\s*$")
+_PIN: Final = re.compile(r"^(\s*value: )(\S+)\s*(?:#(?: (\S+) at ([0-9a-f]{40}))?.*)?$")
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 _OWN: Final = "gitops/clusters/{}/"
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from automation import report, wait
-from automation.errors import Interrupted
-from automation.gitops import argocd, endpoints, repository, secrets
+from automation.errors import ConfigurationError, Interrupted
+from automation.gitops import argocd, endpoints, history, promotion, repository, secrets
 from automation.gitops.installation import ROOT
 from automation.jobs.site import Site
 from automation.journal import Journal
@@ -43,7 +43,7 @@ def bootstrap(site: Site, *, apps: str = "enabled") -> None:
         with report.phase("Seeding the secrets that the first sync needs"):
             for line in secrets.seed(site.kube, wanted):
                 report.note(str(line))
-        with repository.committed(site.workspace.root) as tree:
+        with as_argocd_reads(site) as tree:
             with report.phase("Installing Argo CD"):
                 journal.once("install", lambda: install_argocd(site, tree, apps))
             with report.phase("Starting the platform beside it"):
@@ -60,6 +60,26 @@ def bootstrap(site: Site, *, apps: str = "enabled") -> None:
                 argocd.resume_apps(site.kube)
                 argocd.wait_until_synced(site.kube, timeout=SYNC_PATIENCE, progress=report.doing)
     journal.clear()
+
+
+@contextmanager
+def as_argocd_reads(site: Site) -> Iterator[Path]:
+    """Give the repository as Argo CD is going to read it: the last commit, or what it pins this cluster to."""
+    root, path = site.workspace.root, site.environment.gitops.path
+    head = repository.head(root)
+    told = repository.text_at(root, head, f"{path}/kustomization.yaml") or ""
+    pin = promotion.pin_of(told)
+    if pin is None or pin.commit is None:
+        with repository.committed(root) as tree:
+            yield tree
+        return
+    if not history.is_in(root, pin.commit, head):
+        raise ConfigurationError(
+            f"{path} pins the commit {pin.commit[:12]}, which is not in this clone's history.",
+            hint="Fetch it: git fetch --unshallow, or check out the branch that it is on.",
+        )
+    with history.as_argocd_reads(root, path, head, pin.commit) as tree:
+        yield tree
 
 
 def install_argocd(site: Site, tree: Path, apps: str) -> None:

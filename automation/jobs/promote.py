@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +21,6 @@ from automation.gitops.validation.rendering import FILE, Renderer
 from automation.jobs.site import Site
 from automation.workspace import Workspace
 
-_FOLDERS = ("gitops", "opentofu/environments")
 _COMMENT = 60_000  # characters of 65,536 that GitHub takes; the rest is header
 _SHOWN = 10  # findings that are named
 
@@ -129,9 +126,9 @@ def prepare(
     )
     after = Pin(revision, source, base)
     text = promotion.pinned(made.text, after)
-    with _assembled(root, target, base, texts[target], pin.commit or base) as tree:
+    with history.as_argocd_reads(root, folder(target), base, pin.commit or base) as tree:
         old = _objects(tree, target, tools)
-    with _assembled(root, target, base, text, revision) as tree:
+    with history.as_argocd_reads(root, folder(target), base, revision, text) as tree:
         _must_be_valid(tree, target, tools)
         new = _objects(tree, target, tools)
     differences = comparison.compare(old, new)
@@ -182,19 +179,6 @@ def _objects(tree: Path, name: str, tools: validation.Tools) -> Objects:
     asked = vendors.Vendors(tools.helm, tools.kept / "charts", tools.reachable)
     looked = vendors.check(loaded.clusters, asked, tree, lines)
     return dict(_keyed(looked.clusters, tree))
-
-
-@contextmanager
-def _assembled(root: Path, name: str, base: str, text: str, revision: str) -> Iterator[Path]:
-    """Give the repository as the cluster sees it: the pinned commit, under the table of contents of the branch."""
-    with history.tree_at(root, revision, *_FOLDERS) as tree, history.tree_at(root, base, *_FOLDERS) as newer:
-        for part in ("gitops/clusters/base", "opentofu/environments"):
-            shutil.rmtree(tree / part, ignore_errors=True)
-            shutil.copytree(newer / part, tree / part)
-        own = tree / folder(name)
-        own.mkdir(parents=True, exist_ok=True)
-        (own / FILE).write_text(text)
-        yield tree
 
 
 def _must_be_valid(tree: Path, name: str, tools: validation.Tools) -> None:

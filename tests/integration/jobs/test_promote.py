@@ -14,8 +14,10 @@ from automation.errors import ConfigurationError, Refused
 from automation.github import comments
 from automation.github.client import GitHub
 from automation.gitops import history, promotion, validation
+from automation.jobs import bootstrap
 from automation.jobs import promote as job
 from automation.jobs.promote import Health, Prepared
+from automation.jobs.site import Site
 from automation.secret import Secret
 from automation.simulators.github import GitHubSimulator
 from automation.toolchain import install
@@ -204,6 +206,27 @@ def test_what_the_stage_before_dropped_goes_and_what_it_took_up_comes(desk: Desk
     assert [(one.application, one.what) for one in prepared.changes] == [("post", "added (1.2.3)"), ("mail", "removed")]
     assert add in prepared.text
     assert "application: mail" not in prepared.text
+
+
+def test_a_cluster_is_built_from_the_commit_that_it_is_pinned_to(desk: Desk) -> None:
+    desk.merge(desk.promote("first", "second"))
+    desk.write(WEB, "nginx:1.29.1", "nginx:1.29.2")
+    desk.commit()
+    images = {}
+    for name in ("first", "second"):
+        with bootstrap.as_argocd_reads(Site(name, workspace=desk.workspace)) as tree:
+            images[name] = (tree / WEB).read_text().partition("nginx:")[2].split()[0]
+            assert (tree / table(name)).read_text() == (desk.clone / table(name)).read_text()
+    assert images == {"first": "1.29.2", "second": "1.29.1"}
+    pin = promotion.pin_of((desk.clone / table("second")).read_text())
+    assert pin is not None
+    desk.write(table("second"), pin.revision, "0" * 40)
+    desk.commit()
+    with (
+        pytest.raises(ConfigurationError, match="not in this clone's history"),
+        bootstrap.as_argocd_reads(Site("second", workspace=desk.workspace)),
+    ):
+        pass
 
 
 def test_nothing_to_promote(desk: Desk) -> None:
