@@ -99,7 +99,7 @@ class Machines:
         found: dict[str, Any] = {}
         wanted = version or (told.get("k3s") or {}).get("version") or k3s.VERSION
         if "k3s" not in own and (told.get("k3s") or {}).get("version") != wanted:
-            found["k3s"] = {"version": wanted, "sha256": k3s.sha256(wanted)}
+            found["k3s"] = k3s.release(wanted)
             report.note(f"K3s {wanted} has the sha256 {found['k3s']['sha256']}")
         public = self.known.login().public
         if told.get("operator_keys") != {"dogitops": public}:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,9 +15,9 @@ from automation import report, wait
 from automation.clusters.base import write_private
 from automation.errors import ConfigurationError, DogitopsError
 from automation.jobs.site import Site
-from automation.objectstore import ConditionsUnknown, ObjectStore
+from automation.objectstore import ConditionNotMet, ConditionsUnknown, ObjectStore
 from automation.opentofu import changed, hcl
-from automation.opentofu.locks import BucketLocks
+from automation.opentofu.locks import PREFIX, BucketLocks
 from automation.secret import Secret
 
 if TYPE_CHECKING:
@@ -60,15 +61,35 @@ def init(site: Site) -> Initialized:
 def probe(store: ObjectStore, bucket: str) -> None:
     """Raise ConfigurationError unless the store refuses a second lock on the same state."""
     try:
-        locks = BucketLocks(store, bucket).probe()
+        locks, again = BucketLocks(store, bucket).probe(), _locks_again(store, bucket)
     except ConditionsUnknown:
-        locks = False
+        locks = again = False
+    if locks and not again:
+        raise ConfigurationError(
+            f"The store {store.endpoint} locks once: what was locked and given back can't be locked again.",
+            hint=f"It takes the mark that a deletion leaves in {bucket}, which keeps versions, for a lock. Choose "
+            "another store.",
+        )
     if not locks:
         raise ConfigurationError(
             f"The store {store.endpoint} does not lock: two who write at once both succeed.",
             hint="Two applies at the same time would overwrite each other's state. Choose a store that knows "
             "conditional writes (If-None-Match).",
         )
+
+
+def _locks_again(store: ObjectStore, bucket: str) -> bool:
+    """Whether a lock that was given back can be taken again: OpenTofu makes and deletes an object for each."""
+    key = f"{PREFIX}probe-{secrets.token_hex(8)}"
+    try:
+        for _ in range(2):
+            store.write(bucket, key, b"{}", new=True)
+            store.remove(bucket, key)
+    except ConditionNotMet:
+        return False
+    finally:
+        store.remove(bucket, key)
+    return True
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from automation.jobs.site import Site
 from automation.objectstore import ObjectStore
 from automation.simulators.digitalocean import DigitalOceanSimulator, Fault, Limits, spaces
 from automation.simulators.digitalocean.models.spaces import SpacesKey
-from automation.simulators.digitalocean.spaces import Front
+from automation.simulators.digitalocean.spaces import Front, server
 from automation.toolchain import install
 from automation.workspace import Workspace
 from tests.integration.digitalocean.scripted import account
@@ -146,6 +146,14 @@ def test_a_store_that_does_not_lock_is_refused(there: Site, front: Front) -> Non
     front.conditions = False
     with pytest.raises(ConfigurationError, match="does not lock: two who write at once both succeed"):
         state.init(Site("there", workspace=there.workspace))
+
+
+def test_a_store_that_locks_but_once_is_refused(there: Site, sky: DigitalOceanSimulator, tmp_path: Path) -> None:
+    """As S3 servers do that take the mark of a deletion for an object, in buckets that keep versions."""
+    state.init(there)
+    behind = server.serve(tmp_path / "spaces", install.path("versitygw"))
+    with pytest.raises(ConfigurationError, match="what was locked and given back can't be locked again"):
+        state.probe(behind, BUCKET)
 
 
 def test_a_token_makes_no_key_of_another_store(there: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,6 +66,7 @@ class Front(ThreadingHTTPServer):
         self.store, self.keeper, self.default_region = store, keeper, default_region
         self.taken: set[str] = set()
         self.conditions = True
+        self.deciding = threading.Lock()  # held while a write with a condition is done
         self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), name="spaces", daemon=True)
 
     @property
@@ -147,7 +148,13 @@ class _Handler(BaseHTTPRequestHandler):
             raise Unsigned(409, "BucketAlreadyExists", "") if creates else Unsigned(403, "AccessDenied", "")
         if creates and not NAME.fullmatch(self.bucket):
             raise Unsigned(400, "InvalidBucketName", "The specified bucket is not valid.")
-        answer = self._pass_on(headers, signed.payload, key, query, creates=creates)
+        if "if-none-match" in headers and self.command == "PUT":
+            with self.server.deciding:
+                if self._is_deleted(key):  # the server behind takes the mark of a deletion for an object
+                    del headers["if-none-match"]
+                answer = self._pass_on(headers, signed.payload, key, query, creates=creates)
+        else:
+            answer = self._pass_on(headers, signed.payload, key, query, creates=creates)
         if creates and answer.status == 200:  # noqa: PLR2004
             self.server.keeper.created(self.bucket, region)
         elif self.command == "DELETE" and self.bucket and not key and not names and answer.status == 204:  # noqa: PLR2004
@@ -190,6 +197,12 @@ class _Handler(BaseHTTPRequestHandler):
         reached = self._reach(Asked("HEAD", f"/{self.bucket}", [], {}), signature.UNSIGNED, iter(()), None)
         reached.read()
         return reached.status == 200  # noqa: PLR2004
+
+    def _is_deleted(self, key: str) -> bool:
+        """Whether an object is not there (any more), whatever earlier versions of it are kept."""
+        reached = self._reach(Asked("HEAD", f"/{self.bucket}/{key}", [], {}), signature.UNSIGNED, iter(()), None)
+        reached.read()
+        return reached.status == 404  # noqa: PLR2004
 
     def _body(self) -> Iterator[bytes]:
         length = int(self.headers.get("Content-Length") or 0)
