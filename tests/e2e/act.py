@@ -17,6 +17,7 @@ The log is not masked, so that a test sees what GitHub's masking would only cove
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import re
@@ -261,10 +262,16 @@ def for_act(workflow: str) -> str:
     )
 
 
+@functools.cache
+def parsed(workflow: str) -> Any:
+    """Return what a workflow's text says; the same few are asked for again and again."""
+    return yaml.safe_load(workflow)
+
+
 def granted(workflow: str) -> dict[str, str]:
     """Return the permissions that the jobs of a workflow have together, as an API token has them."""
     told: dict[str, str] = {}
-    for job in yaml.safe_load(workflow)["jobs"].values():
+    for job in parsed(workflow)["jobs"].values():
         for name, level in (job.get("permissions") or {}).items():
             key = name.replace("-", "_")
             told[key] = "write" if "write" in {level, told.get(key)} else level

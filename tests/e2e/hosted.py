@@ -17,11 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from automation.simulators.github import GitHubSimulator
 from automation.simulators.github.model import Event
-from tests.e2e.act import Act, Outcome, Running, granted
+from tests.e2e.act import Act, Outcome, Running, granted, parsed
 
 WORKFLOWS = ".github/workflows"
 BOT = "github-actions[bot]"
@@ -169,7 +167,7 @@ class Hosted:
         for name in self.workflows:
             path = f"{WORKFLOWS}/{name}"
             text = self.act.workflow(path, sha)
-            if payload.get("workflow", path) == path and starts(yaml.safe_load(text), event):
+            if payload.get("workflow", path) == path and starts(parsed(text), event):
                 found.append(Call(event, path, text, sha, ref))
         return found
 
