@@ -106,10 +106,11 @@ def destroy(
     from automation.jobs.site import Site  # noqa: PLC0415
 
     site = Site(environment)
+    name = site.cluster if site.environment.remote else environment  # what costs money is named by its own name
     job.destroy(
         site,
         delete_backups=delete_backups,
-        confirm=lambda question: yes or ask_for_name(question, environment),
+        confirm=lambda question: yes or ask_for_name(question, name),
     )
 
 

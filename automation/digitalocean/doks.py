@@ -123,7 +123,7 @@ class DoksProvider:
             ownership.refuse_foreign("cluster", spec.name, found.tags)
             if found.state in _GOING:
                 report.note(f"an earlier cluster {spec.name} is being deleted: waiting for its end")
-                _gone(self.cloud, found, None, report.doing)
+                wait_until_gone(self.cloud, found, None, report.doing)
                 found = None
             elif found.state == "error":
                 report.note(f"removing the cluster {spec.name} whose creation failed")
@@ -223,25 +223,33 @@ class DoksProvider:
 def remove(cloud: DigitalOcean, cluster: Cluster, progress: Callable[[str], None] = report.doing) -> None:
     """Delete a cluster with the volumes, their snapshots and the load balancers it made; wait until all are gone.
 
-    They get our tag first, where they can: if DigitalOcean leaves one behind, or we are killed, it is still known as
-    ours. Raises Refused for a cluster that does not carry our tag.
+    Raises Refused for a cluster that does not carry our tag.
+    """
+    belongings = marked_belongings(cloud, cluster)
+    if cluster.state not in _GOING:
+        cloud.delete("cluster", cluster.id)
+    wait_until_gone(cloud, cluster, belongings, progress)
+
+
+def marked_belongings(cloud: DigitalOcean, cluster: Cluster) -> Associated | None:
+    """Return what a cluster's controllers made, before it goes; None where the cluster is gone already.
+
+    They get our tag, where they can: if DigitalOcean leaves one behind, or we are killed, it is still known as ours.
+    Raises Refused for a cluster that does not carry our tag.
     """
     ownership.refuse_untagged("cluster", cluster.name, cluster.tags)
-    belongings: Associated | None = None
     try:
         belongings = cloud.associated(cluster.id)
-        marks = [tag for tag in cluster.tags if ownership.is_tagged([tag])]
-        for tag in marks:
+        for tag in [tag for tag in cluster.tags if ownership.is_tagged([tag])]:
             cloud.tag(tag, "volume", [volume.id for volume in belongings.volumes])
             cloud.tag(tag, "volume_snapshot", [snapshot.id for snapshot in belongings.volume_snapshots])
     except NotFound:
         report.note(f"the cluster {cluster.name} is gone already")
-    if cluster.state not in _GOING:
-        cloud.delete("cluster", cluster.id)
-    _gone(cloud, cluster, belongings, progress)
+        return None
+    return belongings
 
 
-def _gone(
+def wait_until_gone(
     cloud: DigitalOcean, cluster: Cluster, belongings: Associated | None, progress: Callable[[str], None]
 ) -> None:
     """Wait until a cluster and what belongs to it are gone; what DigitalOcean leaves behind is deleted one by one."""

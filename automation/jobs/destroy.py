@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from automation import report
 from automation.errors import Refused
-from automation.jobs import state
+from automation.jobs import cleanup, state
 from automation.jobs.plan import plan
 from automation.jobs.site import Site
 from automation.opentofu import text
@@ -17,7 +17,8 @@ _BACKUPS = "terraform_data.bucket"
 def destroy(site: Site, *, delete_backups: bool, confirm: Callable[[str], bool]) -> None:
     """Plan the end of the environment, show it, ask, and apply that plan; end the servers.
 
-    Raises Refused when the user says no.
+    Of a cluster at DigitalOcean nothing may be left: see :func:`automation.jobs.cleanup.nothing_left_of`. Raises
+    Refused when the user says no.
     """
     options = [] if delete_backups else [f"-exclude={_BACKUPS}"]
     saved, document = plan(site, destroy=True, options=options)
@@ -26,14 +27,22 @@ def destroy(site: Site, *, delete_backups: bool, confirm: Callable[[str], bool])
     if not parsed.empty:
         if not confirm(f"Destroy the environment {site.name}?"):
             site.tofu.discard_plan()
-            raise Refused("Nothing was destroyed.", hint="Answer with the environment's name, or give --yes.")
-        with state.lent_key(site), report.phase(f"Destroying {site.name}"):
-            site.tofu.apply(saved)
-    if site.provider.exists(site.cluster):
-        site.delete_cluster(keep_foreign=True)  # what a half-made apply left behind, outside of the state
+            raise Refused("Nothing was destroyed.", hint="Answer with the name that is asked for, or give --yes.")
+        with cleanup.nothing_left_of(site):
+            with state.lent_key(site), report.phase(f"Destroying {site.name}"):
+                site.tofu.apply(saved)
+            _remove_half_made(site)
+    else:
+        _remove_half_made(site)
     with_buckets = any(change.type.endswith("_bucket") for change in parsed.destroys)  # theirs is in the description
     if not delete_backups and not with_buckets:
         report.note(f"backups stay in the bucket {site.environment.backup.bucket} (--delete-backups removes them)")
     ended = site.down()
     if ended:
         report.note(f"ended: {', '.join(ended)}")
+
+
+def _remove_half_made(site: Site) -> None:
+    """Remove what a half-made apply left behind, outside of the state."""
+    if site.provider.exists(site.cluster):
+        site.delete_cluster(keep_foreign=True)
