@@ -8,6 +8,12 @@ from automation.droplets.machine import Machine
 from automation.errors import DogitopsError
 from automation.secret import Secret
 
+_PKI = "/etc/kubernetes/pki/etcd"
+_ETCD = (
+    f"etcdctl --endpoints https://127.0.0.1:2379 --cacert {_PKI}/ca.crt "
+    f"--cert {_PKI}/server.crt --key {_PKI}/server.key"
+)
+_NAMED = 2  # ID, status, name, …
 _CA = "/etc/kubernetes/pki/ca.crt"
 _HASH = f"openssl x509 -pubkey -noout -in {_CA} | openssl pkey -pubin -outform der | sha256sum | cut -d ' ' -f 1"
 
@@ -28,6 +34,14 @@ def kubeadm(first: Machine, *, control_plane: bool, minutes: int = 15) -> Secret
     if not words["TOKEN"] or (control_plane and not words["CERTIFICATE_KEY"]):
         raise DogitopsError(f"kubeadm on {first.name} made no token.", hint="Is its API up?")
     return Secret("".join(f"{name}={shlex.quote(value)}\n" for name, value in words.items()))
+
+
+def forget_member(machine: Machine, name: str) -> None:
+    """Take members of this name out of etcd, on one of its machines: their machine is gone, or asks to join anew."""
+    for line in machine.ok(f"{_ETCD} member list").splitlines():
+        words = [word.strip() for word in line.split(",")]
+        if len(words) > _NAMED and words[_NAMED] == name:
+            machine.ok(f"{_ETCD} member remove {shlex.quote(words[0])}")
 
 
 def k3s(first: Machine, *, server: bool, minutes: int = 15) -> Secret:

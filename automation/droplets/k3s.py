@@ -13,6 +13,7 @@ import yaml
 from automation import retry
 from automation.droplets.machine import Machine
 from automation.errors import ConfigurationError, DogitopsError
+from automation.secret import Secret
 
 VERSION = "v1.34.4+k3s1"  # what is taken where nobody says another; that of Kubernetes elsewhere in the repository
 RELEASES = "https://github.com/k3s-io/k3s/releases"
@@ -22,6 +23,7 @@ _LINE = re.compile(r"^([0-9a-f]{64})\s+\*?k3s$", re.MULTILINE)
 _VERSION = re.compile(r"v1\.[0-9]{2}\.[0-9]+\+k3s[0-9]+")
 _KUBECONFIG = "/etc/rancher/k3s/k3s.yaml"
 _NAME = "kubernetes"  # in K3s's certificate, whatever the machine's address is (k3s, pkg/cluster/https.go)
+_CREDENTIALS = {"client-key-data", "client-certificate-data", "token", "password"}
 _TRIES = 3
 _GONE = 404
 
@@ -73,6 +75,9 @@ def kubeconfig(machine: Machine) -> str:
         for one in told["clusters"]:
             one["cluster"]["server"] = f"https://{machine.address}:6443"
             one["cluster"]["tls-server-name"] = _NAME
+        for one in told.get("users") or ():  # masked from now on, wherever text leaves us
+            for key in _CREDENTIALS & one["user"].keys():
+                Secret(str(one["user"][key]))
     except (yaml.YAMLError, KeyError, TypeError) as error:
         raise DogitopsError(f"{_KUBECONFIG} of {machine.name} is no kubeconfig: {error!r}") from error
     return yaml.safe_dump(told, sort_keys=False)

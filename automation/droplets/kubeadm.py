@@ -77,18 +77,34 @@ def keys(access_key: Secret, secret_key: Secret, password: Secret) -> Secret:
 
 
 def bring_up(cluster: Cluster, gives: Gives, *, timeout: float = BOOT_PATIENCE, interval: float = 2.0) -> None:
-    """Wait until every machine has booted, giving each what it asks for: the cluster begins, and the others join.
+    """Wait until every machine has booted, giving each what it asks for: the first begins a cluster, the others join.
 
-    The control planes join one after another, because etcd takes one new member at a time; workers beside them. What
-    has joined is left alone, so this may be run again. Raises BootFailed with the failing step and its log; see
+    A first one that finds a cluster behind the endpoint joins that, as one does that replaces another. The control
+    planes join one after another, because etcd takes one new member at a time; workers beside them. What has joined is
+    left alone, so this may be run again. Raises BootFailed with the failing step and its log; see
     :func:`automation.droplets.boot.wait_for_boot` for the others.
     """
-    boot.wait_for_boot(cluster.first, timeout=timeout, gives=gives, interval=interval)
+
+    def token(machine: Machine) -> Secret:
+        """Make one where the API answers, once what an earlier machine of this name left is out of the way."""
+        others = Cluster(tuple(one for one in cluster.control_planes if one is not machine))
+        host = next((one for one in others.control_planes if _is_in(one)), None)
+        if host is None:
+            raise DogitopsError(
+                f"{machine.name} is to join a cluster, and no other control plane of it answers.",
+                hint="Where the whole control plane is lost: 'dogitops etcd restore'.",
+            )
+        Cluster((host,)).kubectl("delete", "node", machine.name, "--ignore-not-found")
+        more = machine in cluster.control_planes
+        if more:
+            joining.forget_member(host, machine.name)
+        return joining.kubeadm(host, control_plane=more)
 
     def join(machine: Machine) -> None:
-        more = machine in cluster.control_planes
-        tokens = {"join.env": lambda: joining.kubeadm(cluster.first, control_plane=more)}
+        tokens = {"join.env": lambda: token(machine)}
         boot.wait_for_boot(machine, timeout=timeout, gives={**gives, **tokens}, interval=interval)
+
+    join(cluster.first)  # it begins the cluster, where there is none yet
 
     def join_beside(machine: Machine) -> None:
         with report.scope(machine.name):
@@ -104,6 +120,14 @@ def bring_up(cluster: Cluster, gives: Gives, *, timeout: float = BOOT_PATIENCE, 
                 each.cancel()
         for each in workers:
             each.result()
+
+
+def _is_in(machine: Machine) -> bool:
+    """Whether a control plane is one of a cluster that answers."""
+    try:
+        return machine.run(f"test -f /var/lib/dogitops/joined && kubectl --kubeconfig {_ADMIN} version").code == 0
+    except DogitopsError:  # it is gone, or not yet known
+        return False
 
 
 def forget_control_planes(cluster: Cluster, *, but: Machine) -> list[str]:

@@ -11,7 +11,8 @@
  *   keeps its address when there are three. From outside the API is reached at the control planes' own addresses, by
  *   the networks of `api_allowed_addresses`.
  * - A network of DigitalOcean's has no subnets that routes could tell apart, so control planes and workers are kept
- *   apart by a firewall each: etcd is open among control planes only, a kubelet for control planes only.
+ *   apart by a firewall each: etcd, the controller manager and the scheduler are open among control planes only. The
+ *   kubelets and node-exporter are open to all machines of the cluster: metrics are gathered by pods on the workers.
  * - `user_data` and `ssh_keys` count at the first boot only: a change of either would replace all machines at once, so
  *   it is left alone. Replace them one after another on purpose, with `-replace`.
  */
@@ -132,9 +133,11 @@ module "control_plane_firewall" {
     [
       { protocol = "tcp", ports = "22", addresses = var.ssh_allowed_addresses },
       { protocol = "tcp", ports = "6443", tags = local.both, load_balancers = [digitalocean_loadbalancer.api.id] },
-      # etcd, the kubelet, the controller manager and the scheduler
+      # etcd; the controller manager and the scheduler; the kubelet; node-exporter
       { protocol = "tcp", ports = "2379-2380", tags = [digitalocean_tag.control_plane.name] },
-      { protocol = "tcp", ports = "10250-10259", tags = [digitalocean_tag.control_plane.name] },
+      { protocol = "tcp", ports = "10257-10259", tags = [digitalocean_tag.control_plane.name] },
+      { protocol = "tcp", ports = "10250", tags = local.both },
+      { protocol = "tcp", ports = "9100", tags = local.both },
       # the pods' network (VXLAN, and BGP for Calico)
       { protocol = "udp", ports = "4789", tags = local.both },
       { protocol = "udp", ports = "8472", tags = local.both },
@@ -152,7 +155,8 @@ module "worker_firewall" {
   tags = [digitalocean_tag.worker.name]
   inbound = [
     { protocol = "tcp", ports = "22", addresses = var.ssh_allowed_addresses },
-    { protocol = "tcp", ports = "10250", tags = [digitalocean_tag.control_plane.name] },
+    { protocol = "tcp", ports = "10250", tags = local.both },
+    { protocol = "tcp", ports = "9100", tags = local.both },
     { protocol = "udp", ports = "4789", tags = local.both },
     { protocol = "udp", ports = "8472", tags = local.both },
     { protocol = "tcp", ports = "179", tags = local.both },

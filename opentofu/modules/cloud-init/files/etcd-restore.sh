@@ -51,6 +51,7 @@ apply() {
   printf '%s\n' "$configuration" | replace "$HANDOVER/kubeadm.yaml"
   kubeadm init --config "$HANDOVER/kubeadm.yaml" --ignore-preflight-errors=DirAvailable--var-lib-etcd \
     --skip-token-print --skip-certificate-key-print
+  touch "$JOINED"
   rm -rf "$HANDOVER/kubeadm.yaml" "$STATE/restore"
   eventually 300 api_is_ready || die "the API is not ready after the restore"
   say "$1 is restored"

@@ -4,6 +4,7 @@
 KUBERNETES="${DOGITOPS_KUBERNETES:-/etc/kubernetes}"
 ADMIN="$KUBERNETES/admin.conf"
 DATA="${DOGITOPS_ETCD:-/var/lib/etcd}"
+JOINED="$STATE/joined" # there once this machine is a node
 METRICS="${DOGITOPS_METRICS:-/var/lib/node_exporter/textfile_collector}"
 NAME="" ROLE="" NUMBER="" ENDPOINT="" KUBERNETES_VERSION="" NETWORK=""
 # shellcheck source=/dev/null # the module that makes the machines fills it in
@@ -60,6 +61,7 @@ join_configuration() {
 # Take what kubeadm made away from this machine, whatever state that is in. The datastore is put aside, not removed.
 undo_node() {
   # A member of a cluster that is gone can't be taken out of it.
+  rm -f "$JOINED"
   kubeadm reset --force --skip-phases=remove-etcd-member
   if [ -d "$DATA/member" ]; then
     aside="$DATA.before-$(date -u +%Y%m%dT%H%M%SZ)"

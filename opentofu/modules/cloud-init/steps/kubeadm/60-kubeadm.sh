@@ -9,18 +9,20 @@
 CONFIG="$HANDOVER/kubeadm.yaml" # in memory: it holds the token
 told="$(kubeadm version -o short)"
 [ "$told" = "v$KUBERNETES_VERSION" ] || die "this is kubeadm $told, and v$KUBERNETES_VERSION was asked for"
-if [ -s "$KUBERNETES/kubelet.conf" ]; then
+if [ -f "$JOINED" ]; then
   say "this machine is a node already"
   exit 0
 fi
 [ -n "$ADDRESS" ] || die "there is no way to the API's endpoint $ENDPOINT"
+# What was cut off has left its parts: begin again.
+[ ! -s "$KUBERNETES/kubelet.conf" ] || kubeadm reset --force
 systemctl enable kubelet.service
 
-if [ "$ROLE" = control-plane ] && [ "$NUMBER" = 1 ]; then
+# A machine that replaces the first control plane joins the cluster that there is: two would stand behind one address.
+api_answers() { curl -sSk --max-time 5 -o /dev/null "https://$ENDPOINT/livez"; }
+if [ "$ROLE" = control-plane ] && [ "$NUMBER" = 1 ] && ! eventually 2 api_answers; then
   configuration="$(init_configuration)" # not in a pipe, which would hide that it failed
   printf '%s\n' "$configuration" | replace "$CONFIG"
-  # An init that was cut off has left its parts: begin again.
-  [ ! -d "$KUBERNETES/manifests" ] || [ -z "$(ls "$KUBERNETES/manifests")" ] || kubeadm reset --force
   # The token of an init is for nobody: who joins gets one of its own.
   kubeadm init --config "$CONFIG" --skip-token-print --skip-certificate-key-print
   for manifest in /etc/dogitops/manifests/*; do
@@ -28,6 +30,7 @@ if [ "$ROLE" = control-plane ] && [ "$NUMBER" = 1 ]; then
     retry 6 kubectl --kubeconfig "$ADMIN" apply --server-side -f "$manifest"
   done
   rm -f "$CONFIG"
+  touch "$JOINED"
   exit 0
 fi
 
@@ -44,3 +47,4 @@ if ! kubeadm join --config "$CONFIG"; then
   die "this machine could not join the cluster at $ENDPOINT; it needs a new token for the next attempt"
 fi
 rm -f "$CONFIG"
+touch "$JOINED"
