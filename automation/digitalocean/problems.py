@@ -189,6 +189,8 @@ def scope_of(verb: str, url: str) -> str:
                 action = "update"
             if name == "project" and path.endswith("/resources") and action == "create":
                 action = "assign_resource"
+            if name == "spaces_key" and action == "create":
+                action = "create_credentials"
             return f"{found.expand(name)}:{action}"
     return ""
 
