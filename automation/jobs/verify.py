@@ -26,7 +26,11 @@ def verify(site: Site) -> list[Seen]:
         return seen
     seen += deployment.checks(kube, described(site), wanted.load_balancer)
     if wanted.application:
-        seen += smoke.checks(kube, entrance(site, kube, wanted.application), wanted.application)
+        try:
+            way = entrance(site, kube, wanted.application)
+        except ConfigurationError as error:
+            return [*seen, Seen(smoke.GROUP, "a way to the application", good=False, told=error.message)]
+        seen += smoke.checks(kube, way, wanted.application)
     return seen
 
 
