@@ -110,7 +110,8 @@ class Renderer:
         with tempfile.TemporaryDirectory(prefix="dogitops-") as name:
             outside = Path(name).resolve()
             inside = os.path.relpath(self.root / folder, outside)
-            told = {"resources": [inside], "buildMetadata": ["originAnnotations"]}
+            how = "components" if _is_component(self.root / folder) else "resources"
+            told = {how: [inside], "buildMetadata": ["originAnnotations"]}
             (outside / FILE).write_text(yaml.safe_dump(told))
             done = process.run([self.kustomize, "build", outside], timeout=120)
             for manifest in yaml.load_all(done.stdout, LOADER):
@@ -139,6 +140,11 @@ class Renderer:
                     digest.update(f"\0{file.relative_to(self.root).as_posix()}\0".encode())
                     digest.update(hashlib.sha256(file.read_bytes()).digest())
         return digest.hexdigest()
+
+
+def _is_component(folder: Path) -> bool:
+    told = yaml.safe_load((folder / FILE).read_text())
+    return isinstance(told, dict) and told.get("kind") == "Component"
 
 
 def bases(root: Path, folder: str) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import functools
 import json
 import re
 from collections.abc import Iterator
@@ -17,7 +18,8 @@ from automation.errors import ConfigurationError, DogitopsError
 from automation.gitops import charts
 from automation.gitops.endpoints import OBJECTSTORE_URL, REPOSITORY_URL
 from automation.gitops.manifests import Entry, Manifest, contents, entries, render
-from automation.workspace import Workspace
+from automation.gitops.validation.rendering import Renderer, Unrendered
+from automation.workspace import Workspace, cache_folder
 
 ROOT = Path(__file__).parents[3]
 GITOPS = ROOT / "gitops"
@@ -34,10 +36,29 @@ CLUSTER_SCOPED = {
 }
 
 
+@functools.cache
+def renderings(kustomize: Path) -> dict[str, list[Manifest]]:
+    """Render every folder once; what did not change since the last look comes from the cache."""
+    found = Renderer(kustomize, ROOT, cache_folder() / "gitops" / "rendered").render(FOLDERS)
+    assert [(folder, one.reason) for folder, one in found.items() if isinstance(one, Unrendered)] == []
+    return {
+        folder: [one.manifest for one in objects]
+        for folder, objects in found.items()
+        if not isinstance(objects, Unrendered)
+    }
+
+
 @pytest.fixture(scope="module")
 def rendered(kustomize: Path) -> dict[str, list[Manifest]]:
-    """Render every folder once."""
-    return {folder: render(kustomize, ROOT / folder) for folder in FOLDERS}
+    return renderings(kustomize)
+
+
+@functools.cache
+def listed_in(kustomize: Path, cluster: str) -> tuple[Entry, ...]:
+    """Read a table of contents."""
+    return tuple(
+        entry for one in renderings(kustomize)[cluster] if one["kind"] == "ApplicationSet" for entry in entries(one)
+    )
 
 
 def everything(rendered: dict[str, list[Manifest]]) -> Iterator[tuple[str, Manifest]]:
@@ -91,7 +112,7 @@ def test_every_container_has_requests_and_limits(rendered: dict[str, list[Manife
 
 def test_what_a_small_cluster_requests_fits_two_cores(kustomize: Path, rendered: dict[str, list[Manifest]]) -> None:
     for cluster in ("gitops/clusters/local", "gitops/clusters/ephemeral"):
-        used = [entry.path for entry in contents(kustomize, ROOT, cluster)]
+        used = [entry.path for entry in listed_in(kustomize, cluster)]
         requested = sum(
             float(cpu.removesuffix("m")) if (cpu := container["resources"]["requests"]["cpu"]).endswith("m") else 9e9
             for folder in used
@@ -204,7 +225,7 @@ def test_projects_allow_the_addresses_that_are_read_and_no_more(
     cluster: str, kustomize: Path, rendered: dict[str, list[Manifest]]
 ) -> None:
     git = described(cluster).gitops.repository or REPOSITORY_URL
-    listed = contents(kustomize, ROOT, cluster)
+    listed = listed_in(kustomize, cluster)
     for zone, project in projects(rendered[cluster]).items():
         bounds = {key: value for key, value in project.items() if key != "roles"}
         assert "*" not in json.dumps(bounds), zone
@@ -217,7 +238,7 @@ def test_projects_allow_what_some_cluster_needs_and_no_more(
 ) -> None:
     allowed = projects(rendered["gitops/clusters/base"])
     assert set(allowed) == set(ZONES)
-    every = {entry for cluster in CLUSTERS for entry in contents(kustomize, ROOT, cluster)}
+    every = {entry for cluster in CLUSTERS for entry in listed_in(kustomize, cluster)}
     for zone, project in allowed.items():
         listed = [entry for entry in every if entry.zone == zone]
         if not listed:
@@ -248,7 +269,7 @@ def made(entry: Entry, rendered: dict[str, list[Manifest]]) -> Iterator[tuple[st
 
 def own(cluster: str, kustomize: Path, rendered: dict[str, list[Manifest]]) -> list[Manifest]:
     """Return the manifests of this repository that a cluster runs."""
-    listed = contents(kustomize, ROOT, cluster)
+    listed = listed_in(kustomize, cluster)
     return [one for entry in listed if entry.rendered_here for one in rendered[entry.path]]
 
 
@@ -297,7 +318,7 @@ def test_application_sets_switch_as_they_say(cluster: str, rendered: dict[str, l
 @pytest.mark.parametrize("cluster", CLUSTERS)
 def test_the_schedule_covers_the_apps_zone(cluster: str, kustomize: Path, rendered: dict[str, list[Manifest]]) -> None:
     [schedule] = [one for one in own(cluster, kustomize, rendered) if one["kind"] == "Schedule"]
-    apps = {entry.namespace for entry in contents(kustomize, ROOT, cluster) if entry.zone == "apps"}
+    apps = {entry.namespace for entry in listed_in(kustomize, cluster) if entry.zone == "apps"}
     assert set(schedule["spec"]["template"]["includedNamespaces"]) >= apps
     assert schedule["spec"]["template"]["defaultVolumesToFsBackup"] is True
     assert schedule["spec"]["template"]["snapshotVolumes"] is False
@@ -383,7 +404,7 @@ def test_selectors_of_the_ledger_meet_their_pods(rendered: dict[str, list[Manife
 
 
 def test_every_folder_is_reached_from_a_cluster(kustomize: Path) -> None:
-    listed = [entry for cluster in CLUSTERS for entry in contents(kustomize, ROOT, cluster)]
+    listed = [entry for cluster in CLUSTERS for entry in listed_in(kustomize, cluster)]
     used = {entry.path for entry in listed if entry.rendered_here} | set(CLUSTERS)
     waiting = list(used)
     while waiting:
