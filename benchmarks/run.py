@@ -43,7 +43,7 @@ from automation.jobs import evidence  # noqa: E402
 from automation.jobs.site import Site  # noqa: E402
 from automation.process import run as run_tool  # noqa: E402
 from automation.toolchain import images, install  # noqa: E402
-from automation.workspace import Workspace  # noqa: E402
+from automation.workspace import Workspace, cache_folder  # noqa: E402
 
 HOME = ROOT / ".dogitops" / "benchmark"
 CLONE = HOME / "repository"
@@ -58,27 +58,27 @@ def dogitops(*arguments: str, look: float = 0.2) -> Ran:
 
 
 @contextmanager
-def prepared() -> Iterator[tuple[Site, Bare]]:
+def prepared(environment: str = ENVIRONMENT) -> Iterator[tuple[Site, Bare]]:
     """Yield a site and a bare cluster's tools, with everything that can be made beforehand; clear up at the end."""
     os.environ |= {
         "DOGITOPS_ROOT": str(CLONE), "DOGITOPS_STATE": str(CLONE / ".dogitops"), "DOGITOPS_PROVIDER": "kind",
     }  # fmt: skip
     with report.phase("Making everything ready"):
         if CLONE.exists():
-            clear()  # of a run that was killed
+            clear(environment)  # of a run that was killed
         changed = repository.uncommitted(ROOT, ".")
         if changed:
             report.warn(f"The cluster sees commits only; not committed: {', '.join(changed[:5])}")
         run_tool(["git", "clone", "--quiet", ROOT, CLONE])
-        file = CLONE / "opentofu" / "environments" / ENVIRONMENT / "environment.yaml"
+        file = CLONE / "opentofu" / "environments" / environment / "environment.yaml"
         told = yaml.safe_load(file.read_text())
         told["cluster"] |= {"name": "dogitops-bench", "provider": "kind", "control_planes": 1, "workers": 0}
         for number, part in enumerate(("objectstore", "gitops", "images")):
             told[part]["port"] = PORTS + number
         file.write_text(yaml.safe_dump(told, sort_keys=False))
         install.ensure(*TOOLS)
-        images.ensure(*images.for_local())
-        site = Site(ENVIRONMENT, workspace=Workspace(CLONE))
+        images.ensure(*images.for_environment(environment))
+        site = Site(environment, workspace=Workspace(CLONE))
         site.up()
         site.store.ensure_bucket(site.environment.backup.bucket)
         bare = Bare(site, HOME / "bare")
@@ -88,13 +88,13 @@ def prepared() -> Iterator[tuple[Site, Bare]]:
     finally:
         with report.phase("Clearing up"):
             bare.clear()
-            clear()
+            clear(environment)
 
 
-def clear() -> None:
+def clear(environment: str) -> None:
     """Remove the clone's cluster, servers and files."""
-    dogitops("cluster", "delete", ENVIRONMENT, "--yes")
-    dogitops("down", ENVIRONMENT)
+    dogitops("cluster", "delete", environment, "--yes")
+    dogitops("down", environment)
     shutil.rmtree(HOME, ignore_errors=True)
 
 
@@ -116,24 +116,49 @@ def cluster(repeat: int) -> Result:
 
 def bootstrap(repeat: int) -> Result:
     """Measure ``bootstrap`` against ``kubectl apply`` of the same rendered folders and waiting for the workloads."""
+    return _bootstrap("bootstrap", ENVIRONMENT, repeat, 1.2)
+
+
+def workbench(repeat: int) -> Result:
+    """Measure the same with all of the platform that runs on one machine."""
+    return _bootstrap("workbench", "workbench", repeat, 1.3)
+
+
+def _bootstrap(name: str, environment: str, repeat: int, target: float) -> Result:
     ours: list[float] = []
     theirs: list[float] = []
-    with prepared() as (_, bare):
+    with prepared(environment) as (_, bare):
         everything = bare.prepare(["platform", "apps"])
         for turn in turns(repeat):
-            with report.phase(f"bootstrap, {turn}"):
+            with report.phase(f"{name}, {turn}"):
                 if turn.ours:
-                    dogitops("cluster", "create", ENVIRONMENT)
-                    last = dogitops("bootstrap", ENVIRONMENT)
+                    dogitops("cluster", "create", environment)
+                    last = dogitops("bootstrap", environment)
                     ours.append(last.seconds)
-                    dogitops("cluster", "delete", ENVIRONMENT, "--yes")
+                    dogitops("cluster", "delete", environment, "--yes")
                 else:
                     bare.create()
                     theirs.append(timed(lambda: bare.install(everything)))
                     bare.delete()
-    what = "bootstrap, up to every application Synced and Healthy"
+    what = f"bootstrap of {environment}, up to every application Synced and Healthy"
     figures = [Figure(f"last bootstrap: {title}", seconds, "s") for title, seconds in phases(last.output)]
-    return Result("bootstrap", [Pair(what, tuple(ours), tuple(theirs), 1.2)], figures)
+    return Result(name, [Pair(what, tuple(ours), tuple(theirs), target)], figures)
+
+
+def validation(_repeat: int) -> Result:
+    """Measure ``gitops validate`` of all clusters, with nothing rendered before and with all of it."""
+    rendered = cache_folder() / "gitops" / "rendered"
+    install.ensure("kustomize", "kubeconform", "helm")
+    shutil.rmtree(rendered, ignore_errors=True)
+    cold, warm = (dogitops("gitops", "validate") for _ in range(2))
+    return Result(
+        "validation",
+        figures=[
+            Figure("gitops validate, all clusters, nothing rendered before", cold.seconds, "s", 20),
+            Figure("gitops validate, all clusters, nothing changed since", warm.seconds, "s"),
+            Figure("peak memory", cold.peak_mb, "MB"),
+        ],
+    )
 
 
 def drill(_repeat: int) -> Result:
@@ -214,6 +239,8 @@ def turns(repeat: int) -> Iterator[Turn]:
 BENCHMARKS = {
     "cluster": (cluster, 3),
     "bootstrap": (bootstrap, 1),
+    "workbench": (workbench, 1),
+    "validation": (validation, 1),
     "drill": (drill, 1),
     "plans": (plans, 5),
     "planning": (planning, 7),
@@ -233,8 +260,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--repeat",
         type=int,
-        help="rounds (cluster 3, bootstrap 1, plans 5, planning 7, cli 15, simulator 5, applying 3, machines 3; the others "
-        "once)",
+        help="rounds (cluster 3, plans 5, planning 7, cli 15, simulator 5, applying 3, machines 3; the others once)",
     )
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the JSON (benchmarks/results)")
     options = parser.parse_args(argv)

@@ -196,6 +196,23 @@ def validate(
 
 
 @gitops.command()
+def memory(
+    environment: Environment,
+    *,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print a table for the docs.")] = False,
+) -> None:
+    """Show how much memory each component of the cluster uses."""
+    from automation.jobs import memory as job  # noqa: PLC0415
+    from automation.jobs.site import Site  # noqa: PLC0415
+
+    found = job.components(Site(environment).kube)
+    if markdown:
+        report.result(job.markdown(found))
+    else:
+        report.table(f"Memory of {environment}", job.COLUMNS, [one.row() for one in found])
+
+
+@gitops.command()
 def vendor(
     *, check: Annotated[bool, typer.Option(help="Only say whether the files are what they must be.")] = False
 ) -> None:
