@@ -39,8 +39,11 @@ _FILES = {
     "/etc/cloud/cloud.cfg.d/99_hosts.cfg": "manage_etc_hosts: false\n",
     "/etc/systemd/journald.conf.d/here.conf": "[Journal]\nReadKMsg=no\nStorage=volatile\n",
 }
-# The engine keeps the network.
-_SWITCHED_OFF = ("systemd-networkd.service", "systemd-networkd.socket", "systemd-networkd-wait-online.service")
+# The engine keeps the network, and nobody sits at a terminal.
+_SWITCHED_OFF = (
+    *("systemd-networkd.service", "systemd-networkd.socket", "systemd-networkd-wait-online.service"),
+    *("getty@.service", "console-getty.service"),
+)
 # No devices of its own, no upgrades: the machine around it has them.
 _HOOKS = (
     'rm -f "$1"/lib/systemd/system/sockets.target.wants/*udev* "$1"/lib/systemd/system/sysinit.target.wants/*udev*',

@@ -9,7 +9,7 @@ import json
 import socket
 import tarfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,8 +70,10 @@ class Local:
     prepared: Prepared
     store: ObjectStore
     endpoint: str
+    backends: list[str]
     control_planes: list[Machine] = field(default_factory=list)
     workers: list[Machine] = field(default_factory=list)
+    start: Callable[[str], Machine] | None = None
 
     @property
     def cluster(self) -> kubeadm.Cluster:
@@ -85,9 +87,23 @@ class Local:
         """Wait until all machines have booted, and are nodes of one cluster."""
         for machines in (self.control_planes, self.workers):
             for number, machine in enumerate(machines):
-                wait_for_ssh(machine, 120, interval=0.5)
-                machines[number] = replace_host_key(machine, lambda _: None)
-        kubeadm.bring_up(self.cluster, self.gives, timeout=600, interval=0.7)
+                machines[number] = self._known(machine)
+        kubeadm.bring_up(self.cluster, self.gives, timeout=900, interval=0.7)
+
+    def replace(self, number: int) -> None:
+        """Put a new machine in a control plane's place, as OpenTofu does, and have it join."""
+        assert self.start is not None
+        machine = self.start(self.control_planes[number].name)
+        self.backends[number] = machine.address
+        self.control_planes[number] = self._known(machine)
+        kubeadm.bring_up(self.cluster, self.gives, timeout=900, interval=0.7)
+
+    @staticmethod
+    def _known(machine: Machine) -> Machine:
+        if not machine.first_contact:
+            return machine
+        wait_for_ssh(machine, 240, interval=0.5)
+        return replace_host_key(machine, lambda _: None)
 
 
 @dataclass(frozen=True)
@@ -100,19 +116,23 @@ class Planned:
     texts: dict[str, str]
     login: KeyPair
     boot_key: KeyPair
-    backends: list[str]
 
     @contextmanager
     def started(self) -> Iterator[Local]:
         """Yield the machines, which have begun to boot."""
         where = ("--network", f"{self.prefix}-network", *self.local.prepared.options)
         with ExitStack() as stack:
-            for name, text in self.texts.items():
+
+            def start(name: str) -> Machine:
                 seed = self.folder / name
-                made = stack.enter_context(droplet(name, seed, text, self.login, self.boot_key, *where))
+                return stack.enter_context(droplet(name, seed, self.texts[name], self.login, self.boot_key, *where))
+
+            self.local.start = start
+            for name in self.texts:
+                made = start(name)
                 if "control-plane" in name:
                     self.local.control_planes.append(made)
-                    self.backends.append(made.address)
+                    self.local.backends.append(made.address)
                 else:
                     self.local.workers.append(made)
             yield self.local
@@ -148,7 +168,7 @@ def planned(
             artifacts=list(prepared.artifacts),
             snapshots={"bucket_url": f"{store.endpoint}/{BUCKET}", "keep": KEPT} if snapshots else None,
         )  # fmt: skip
-        yield Planned(folder, prefix, Local(prepared, store, endpoint), texts, login, boot_key, backends)
+        yield Planned(folder, prefix, Local(prepared, store, endpoint, backends), texts, login, boot_key)
 
 
 def known(endpoint: str, role: str, number: int) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from automation.errors import DogitopsError, Refused
 from tests.e2e.droplets import local
 from tests.e2e.droplets.cluster import BUCKET, KEPT, VERSION, Local, machines
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.thorough]
 
 ROOT = Path(__file__).parents[3]
 PREFIX = "dogitops-droplet"
@@ -149,8 +149,9 @@ def test_certificates_are_renewed_before_their_end(here: Local) -> None:
     after = certificate(machine)
     assert [line.split("=")[0] for line in after.splitlines()] == ["serial", "notAfter"]
     assert not set(after.splitlines()) & set(before.splitlines()), "serial and end are those of before"
-    own = "kubectl --kubeconfig /etc/kubernetes/admin.conf --server https://127.0.0.1:6443 get nodes -o name"
-    assert len(machine.ok(own).split()) == 4, "with its new certificates this control plane does not answer"
+    own = "--server https://127.0.0.1:6443 --tls-server-name kubernetes"
+    nodes = machine.ok(f"kubectl --kubeconfig /etc/kubernetes/admin.conf {own} get nodes -o name")
+    assert len(nodes.split()) == 4, "with its new certificates this control plane does not answer"
     metric = machine.ok("cat /var/lib/node_exporter/textfile_collector/dogitops_certificate_end_seconds.prom")
     assert "\ndogitops_certificate_end_seconds 1" in metric
 
@@ -186,22 +187,36 @@ def test_an_upgrade_over_a_minor_version_is_refused(here: Local) -> None:
         upgrade.run(here.cluster, Version.parse("1.36.4"), Releases.read(ROOT))
 
 
+def takes_a_change(cluster: Cluster, namespace: str) -> bool:
+    try:
+        cluster.kubectl("create", "namespace", namespace)
+    except DogitopsError as error:
+        return "already exists" in error.message
+    return True
+
+
 def test_one_control_plane_is_lost_and_the_api_goes_on(here: Local) -> None:
     left = Cluster(tuple(here.control_planes[1:]), tuple(here.workers))
     local.docker("kill", here.control_planes[0].name)
 
-    def answers() -> bool:
-        try:
-            left.kubectl("create", "namespace", "after-the-loss")
-        except DogitopsError as error:
-            return "already exists" in error.message
-        return True
+    wait.until(lambda: takes_a_change(left, "after-the-loss"), "the API to take a change with two", timeout=90)
 
-    wait.until(answers, "the API to take a change with two control planes", timeout=90)
+
+def test_its_successor_joins_the_cluster_and_begins_none_of_its_own(here: Local) -> None:
+    before = {node["metadata"]["uid"] for node in Cluster((here.control_planes[1],)).objects("nodes")}
+    here.replace(0)
+    assert here.cluster.ready()
+    nodes = Cluster((here.control_planes[0],)).objects("nodes")
+    assert len(nodes) == 4
+    assert len(before & {node["metadata"]["uid"] for node in nodes}) == 3, "it is another cluster"
+    members = here.cluster.objects("pods", "-n", "kube-system", "-l", "component=etcd")
+    assert len(members) == 3
 
 
 def test_a_lost_datastore_comes_back_from_a_snapshot(here: Local) -> None:
     left = Cluster(tuple(here.control_planes[1:]), tuple(here.workers))
+    local.docker("kill", here.control_planes[0].name)
+    wait.until(lambda: takes_a_change(left, "before-the-snapshot"), "the API to take a change with two", timeout=90)
     snapshot = etcd.take(left.first)
     left.kubectl("create", "namespace", "too-late")
     for machine in left.control_planes:

@@ -47,7 +47,9 @@ class Station:
         (self.root / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
         (self.root / "bin" / name).chmod(0o755)
 
-    def run(self, step: str) -> subprocess.CompletedProcess[str]:
+    def run(self, step: str, *arguments: str, stdin: str = "", **more: str) -> subprocess.CompletedProcess[str]:
+        """Run a script of steps/, or of files/ where its name says so."""
+        folder = MODULE if step.startswith("files/") else MODULE / "steps"
         env = {
             **os.environ,
             "PATH": f"{self.root}/bin:{os.environ['PATH']}:/usr/sbin:/sbin",
@@ -61,12 +63,14 @@ class Station:
             "DOGITOPS_TRIES": "3",
             "DOGITOPS_PATIENCE": "0",
             "DOGITOPS_VOLUME_PATIENCE": "0",
+            **more,
         }
         for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
             env.pop(name, None)
         return subprocess.run(
-            ["sh", MODULE / "steps" / step], env=env, capture_output=True, text=True, check=False, timeout=30
-        )
+            ["sh", folder / step, *arguments],
+            env=env, input=stdin, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
 
 
 @pytest.fixture
