@@ -13,6 +13,7 @@ from automation.errors import ConfigurationError
 from automation.gitops.secrets import SecretSpec, repository_credentials
 from automation.gitops.sources import NoValue, SopsFiles, from_command, from_variable
 from automation.jobs import lasting
+from automation.objectstore import ObjectStore
 from automation.secret import Secret
 from automation.secret_sources import SecretDeclaration, SecretSource
 from automation.toolchain import install
@@ -127,6 +128,17 @@ class Sources:
 
     def _kept(self, name: str, length: int) -> Secret | None:
         return lasting.known(self._site.environment, self._site.kept / "secrets", name, length)
+
+    def _credentials(self) -> Secret | None:
+        """Return the object store's keys without starting a local one; None where that was never started."""
+        told = self._site.environment.objectstore
+        if told.endpoint:
+            return self._site.store.aws_credentials()
+        kept = [self._site.kept / "objectstore" / name for name in ("access-key", "secret-key")]
+        if not all(file.is_file() for file in kept):
+            return None
+        keys = [Secret(file.read_text().strip()) for file in kept]
+        return ObjectStore(f"http://127.0.0.1:{told.port}", told.region, *keys).aws_credentials()
 
     def _age_identity(self) -> Secret | None:
         return lasting.age_identity(self._site.environment, self._site.kept / "secrets")

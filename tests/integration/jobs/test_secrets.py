@@ -230,6 +230,21 @@ def test_without_a_cluster_all_would_be_made(workspace: Workspace, facts: dict[s
     assert [row.what for row in secrets.dry_run(declare(workspace, facts, MADE))] == ["make"]
 
 
+def test_a_dry_run_starts_no_server_on_this_machine(workspace: Workspace, facts: dict[str, Any]) -> None:
+    facts.pop("objectstore")
+    declared = {"namespace": "velero", "name": "keys", "keys": {"cloud": {"objectstore": "aws-credentials"}}}
+    site = declare(workspace, facts, declared)
+    assert [row.what for row in secrets.dry_run(site)] == ["make"]
+    assert site.sources.readable() == ([], ["velero/keys cloud"])
+    assert not (site.kept / "objectstore").exists()
+    (site.kept / "objectstore").mkdir()
+    for name in ("access-key", "secret-key"):
+        (site.kept / "objectstore" / name).write_text(f"canary-of-the-{name}")
+    [known], _ = site.sources.readable()
+    assert known.value is not None
+    assert "aws_secret_access_key=canary-of-the-secret-key" in known.value.reveal()
+
+
 def test_pull_secrets_have_their_type(workspace: Workspace, facts: dict[str, Any], api: Api, monkeypatch: Any) -> None:
     monkeypatch.setenv("PULL", json.dumps({"auths": {}}))
     keys = {".dockerconfigjson": {"variable": "PULL"}}
