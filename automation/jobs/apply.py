@@ -19,6 +19,8 @@ def apply(site: Site, *, acknowledged: str = "") -> dict[str, str]:
     """
     saved = site.tofu.saved_plan(site.name)
     _guard(judged(site, site.tofu.show(saved.path)), acknowledged, site.name)
+    if site.environment.remote:  # others may apply at the same time: a lock counts only where the store keeps it
+        state.probe(site.store, site.environment.state.bucket)
     with state.lent_key(site), report.phase(f"Applying the saved plan to {site.name}"):
         try:
             site.tofu.apply(saved)

@@ -87,6 +87,16 @@ def test_an_environment_could_be_taken_into_use(folder: Path) -> None:
     assert not (folder / "environment.yaml").exists(), "one in use has no example"
 
 
+@pytest.mark.parametrize(
+    "file", sorted((ROOT / "opentofu" / "environments").glob("*/versions.tf")), ids=lambda file: file.parent.name
+)
+def test_every_state_is_locked(file: Path) -> None:
+    """Whether the store keeps the lock is tried by 'dogitops state init', and before each apply."""
+    text = file.read_text()
+    assert re.search(r'^  backend "s3" \{$', text, re.MULTILINE), "its state is not in a bucket"
+    assert re.search(r"^    use_lockfile += true$", text, re.MULTILINE)
+
+
 @pytest.mark.parametrize("folder", ENVIRONMENTS, ids=lambda folder: folder.name)
 def test_what_an_environment_costs_besides_can_be_read(folder: Path) -> None:
     assert bill.costs(folder).beside

@@ -57,6 +57,17 @@ def test_an_apply_returns_the_outputs(site: Site, tofu: FakeTofu) -> None:
     assert apply(site) == {"cluster": '"dogitops-there"'}
 
 
+@pytest.mark.parametrize("conditions", ["ignored", "told", "unknown"])
+def test_nothing_is_applied_where_the_state_can_t_be_locked(
+    site: Site, tofu: FakeTofu, s3: S3, conditions: str
+) -> None:
+    plan(site)
+    s3.conditions = conditions
+    with pytest.raises(ConfigurationError, match="does not lock: two who write at once both succeed"):
+        apply(site)
+    assert "apply" not in tofu.verbs
+
+
 def test_a_failed_apply_tells_what_it_did(site: Site, tofu: FakeTofu) -> None:
     plan(site)
     lines = [

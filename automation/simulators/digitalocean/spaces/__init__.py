@@ -5,10 +5,10 @@ In a test::
     with DigitalOceanSimulator() as cloud, spaces.serving(cloud, versitygw, tmp_path) as front:
         …                                    # keys of POST /v2/spaces/keys open front.url
 
-The front listens on loopback. ``http://BUCKET.HOST:PORT/KEY`` is a bucket's address, for every HOST that is
-``localhost`` or ``REGION.digitaloceanspaces.com``; ``http://HOST:PORT/BUCKET/KEY`` works, too. It also answers as an
-HTTP proxy, so that a client on a machine whose resolver does not know ``*.localhost`` needs no name at all: set
-``HTTP_PROXY`` to the front's address for that client.
+The front listens on loopback, or on docker's bridge. ``http://BUCKET.HOST:PORT/KEY`` is a bucket's address, for every
+HOST that is ``localhost`` or ``REGION.digitaloceanspaces.com``; ``http://HOST:PORT/BUCKET/KEY`` works, too. It also
+answers as an HTTP proxy, so that a client on a machine whose resolver does not know ``*.localhost`` needs no name at
+all: set ``HTTP_PROXY`` to the front's address for that client.
 
 signature (who asks), grants (whether they may), chunks (bodies that are signed piece by piece), front, and server
 (versitygw) are apart.

@@ -24,6 +24,7 @@ _HOP = frozenset(
      "keep-alive", "te", "trailer", "upgrade", "x-amz-date", "x-amz-content-sha256", "content-length", "user-agent",
      "accept-encoding", "x-amz-decoded-content-length", "x-amz-trailer", "amz-sdk-invocation-id", "amz-sdk-request"}
 )  # fmt: skip
+_LOOPBACK = "127.0.0.1"
 _LONGEST_SETTING = 1_000_000  # bytes of a lifecycle configuration
 
 
@@ -50,7 +51,7 @@ class Keeper(Protocol):
 
 
 class Front(ThreadingHTTPServer):
-    """Serves a store under virtual-host names. ``default_region`` is where buckets of a plain ``localhost`` lie.
+    """Serves a store under virtual-host names. ``region`` is where buckets of a plain ``localhost`` lie.
 
     ``taken`` are names of buckets that other accounts have; without ``conditions`` writes ignore them, as some stores
     do.
@@ -59,11 +60,14 @@ class Front(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, store: ObjectStore, keeper: Keeper, *, port: int = 0, default_region: str = "nyc3") -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
+    def __init__(
+        self, store: ObjectStore, keeper: Keeper, *, address: str = _LOOPBACK, port: int = 0, region: str = "nyc3"
+    ) -> None:
+        super().__init__((address, port), _Handler)
+        self.address = address
         backend = urlsplit(store.endpoint)
-        self.backend = (backend.hostname or "127.0.0.1", backend.port or 80)
-        self.store, self.keeper, self.default_region = store, keeper, default_region
+        self.backend = (backend.hostname or _LOOPBACK, backend.port or 80)
+        self.store, self.keeper, self.default_region = store, keeper, region
         self.taken: set[str] = set()
         self.conditions = True
         self.deciding = threading.Lock()  # held while a write with a condition is done
@@ -77,7 +81,7 @@ class Front(ThreadingHTTPServer):
     @property
     def proxy(self) -> str:
         """The same server for ``HTTP_PROXY``, where names below localhost don't resolve."""
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        return f"http://{self.address}:{self.server_address[1]}"
 
     def start(self) -> None:
         """Serve until :meth:`stop`."""
@@ -167,7 +171,7 @@ class _Handler(BaseHTTPRequestHandler):
         first, _, rest = name.partition(".")
         for whole, bucket in ((name, ""), (rest, first)):
             public = _PUBLIC.fullmatch(whole)
-            if public or whole == "localhost" or (not bucket and whole == "127.0.0.1"):
+            if public or whole == "localhost" or (not bucket and whole in {_LOOPBACK, self.server.address}):
                 region = public[1] if public else self.server.default_region
                 if bucket:
                     return region, bucket, path.removeprefix("/")
