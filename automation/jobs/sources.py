@@ -124,7 +124,7 @@ class Sources:
         if source.generate:
             name = declared.kept_as(key, source.generation)
             return self._site.lasting(name, source.generate) if make else self._kept(name, source.generate)
-        return self._site.backup_store.aws_credentials()
+        return self._site.backup_store.aws_credentials() if make else self._credentials()
 
     def _kept(self, name: str, length: int) -> Secret | None:
         return lasting.known(self._site.environment, self._site.kept / "secrets", name, length)
@@ -133,7 +133,7 @@ class Sources:
         """Return the object store's keys without starting a local one; None where that was never started."""
         told = self._site.environment.objectstore
         if told.endpoint:
-            return self._site.store.aws_credentials()
+            return self._site.backup_store.aws_credentials()
         kept = [self._site.kept / "objectstore" / name for name in ("access-key", "secret-key")]
         if not all(file.is_file() for file in kept):
             return None
