@@ -11,6 +11,7 @@ import json
 import re
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,6 +30,7 @@ from automation.recovery.evidence import Evidence
 from automation.toolchain import engine, install
 from tests.e2e.images import in_docker
 from tests.e2e.nodes import BUSYBOX, CONTROL_PLANE, NAME, WORKER, Nodes
+from tests.integration.monitoring import watched
 
 pytest_plugins = ("tests.e2e.nodes",)
 pytestmark = pytest.mark.e2e
@@ -101,8 +103,8 @@ def monitored(nodes: Nodes, webhook: Webhook) -> Iterator[Nodes]:
                 *breaking(),
             ]
         )
-        nodes.kube.wait_for_pods("monitoring", timeout=180)
-        nodes.kube.wait_for_pods("monitoring-nodes", timeout=60)
+        nodes.kube.wait_for_pods("monitoring", timeout=400)
+        nodes.kube.wait_for_pods("monitoring-nodes", timeout=400)
         yield nodes
     finally:
         for gone in ("monitoring", "monitoring-nodes", BROKEN, last_drill.NAMESPACE):
@@ -175,7 +177,8 @@ def breaking() -> Iterator[Manifest]:
     long_ago = datetime.now(UTC) - timedelta(days=40)
     drill: dict[str, Any] = {"environment": "dev", "provider": "kind", "run": "r", "commit": "c", "backup": "b"}
     drill |= {"started": long_ago - timedelta(minutes=5), "finished": long_ago, "rto_seconds": 1, "rpo_seconds": 1}
-    drill |= {"phases": [], "data": {"entries": 1, "bytes": 1}, "objects": {"compared": 1}, "coverage": []}
+    drill |= {"phases": [], "data": {"entries": 1, "bytes": 1}, "objects": {"compared": 1}}
+    drill |= {"coverage": [{"pvc": "ledger/data-redis-0", "bytes": 1}]}
     yield last_drill.lease(Evidence.model_validate({**drill, "versions": {}, "verdict": "passed"}))
 
 
@@ -214,7 +217,7 @@ def test_prometheus_is_answered_by_all_that_there_is(monitored: Nodes) -> None:
         found = value(monitored, "sum by (job) (up)")
         return {one["metric"]["job"]: int(one["value"][1]) for one in found if one["metric"]["job"] != "argocd"}
 
-    wait.until(lambda: up() == expected, "all targets to be up", timeout=60, interval=1, state=lambda: str(up()))
+    wait.until(lambda: up() == expected, "all targets to be up", timeout=300, interval=1, state=lambda: str(up()))
     [down] = value(monitored, 'count(up{job="argocd"} == 0)')
     assert down["value"][1] == "4", "this cluster has no Argo CD"
 
@@ -227,11 +230,11 @@ def test_every_metric_that_rules_and_dashboards_ask_for_is_told(monitored: Nodes
         found = value(monitored, f'count by (__name__) ({{__name__=~"{names}"}})')
         return wanted - {one["metric"]["__name__"] for one in found}
 
-    wait.until(lambda: not missing(), "all metrics", timeout=90, interval=2, state=lambda: str(missing()))
+    wait.until(lambda: not missing(), "all metrics", timeout=300, interval=2, state=lambda: str(missing()))
 
 
 def test_a_crash_loop_reaches_the_webhook_and_a_pod_that_is_well_does_not(monitored: Nodes, webhook: Webhook) -> None:
-    wait.until(lambda: webhook.firing("PodCrashLooping"), "the alert at the webhook", timeout=90, interval=0.5)
+    wait.until(lambda: webhook.firing("PodCrashLooping"), "the alert at the webhook", timeout=300, interval=0.5)
     for labels in webhook.firing("PodCrashLooping"):
         assert labels["namespace"] == BROKEN
         assert labels["pod"] == "loop"
@@ -245,7 +248,7 @@ def test_a_crash_loop_reaches_the_webhook_and_a_pod_that_is_well_does_not(monito
 def test_a_drill_of_long_ago_reaches_the_webhook_and_a_new_one_ends_the_alert(
     monitored: Nodes, webhook: Webhook
 ) -> None:
-    wait.until(lambda: webhook.firing("DrillTooOld"), "the alert at the webhook", timeout=60, interval=0.5)
+    wait.until(lambda: webhook.firing("DrillTooOld"), "the alert at the webhook", timeout=300, interval=0.5)
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     lease = ("coordination.k8s.io/v1", "Lease", last_drill.NAME)
     monitored.kube.patch(*lease, {"spec": {"renewTime": now}}, last_drill.NAMESPACE)
@@ -257,7 +260,18 @@ def test_a_drill_of_long_ago_reaches_the_webhook_and_a_new_one_ends_the_alert(
             for alert in message["alerts"]
         )
 
-    wait.until(resolved, "the alert to end", timeout=60, interval=0.5)
+    wait.until(resolved, "the alert to end", timeout=300, interval=0.5)
+
+
+def test_every_rule_and_every_panel_can_be_answered(monitored: Nodes) -> None:
+    """What parses may still fail: where two sides of an expression don't match one to one."""
+    found = [rule for group in asked(monitored, "rules")["groups"] for rule in group["rules"]]
+    assert len(found) > 15
+    assert {rule["name"]: rule["lastError"] for rule in found if rule["health"] != "ok"} == {}
+    panels = [one for file in watched.DASHBOARDS for one in watched.queries(file) if one.language == "prometheus"]
+    with ThreadPoolExecutor(8) as pool:
+        answers = pool.map(lambda panel: value(monitored, panel.expression), panels)
+    assert len(list(answers)) == len(panels) > 60, "an error of one would have been raised"
 
 
 def test_the_watchdog_barks_to_nobody(monitored: Nodes, webhook: Webhook) -> None:
