@@ -23,6 +23,7 @@ from automation.simulators.digitalocean.spaces import Front, server
 from automation.toolchain import install
 from automation.workspace import Workspace
 from tests.integration.digitalocean.scripted import account
+from tests.integration.jobs.test_reap_scopes import asked, told
 
 BUCKET = "dogitops-there-state"
 
@@ -55,8 +56,8 @@ def there(
     monkeypatch.setenv("DIGITALOCEAN_TOKEN", sky.full_token())
     monkeypatch.setenv("DIGITALOCEAN_API_URL", sky.url)
     monkeypatch.setenv("SPACES_ENDPOINT_URL", front.proxy)  # by its address: paths name the buckets
-    told = {**facts, "objectstore": {"endpoint": "https://fra1.digitaloceanspaces.com"}}
-    (workspace.environments / "there" / "environment.yaml").write_text(yaml.safe_dump(told))
+    elsewhere = {**facts, "objectstore": {"endpoint": "https://fra1.digitaloceanspaces.com"}}
+    (workspace.environments / "there" / "environment.yaml").write_text(yaml.safe_dump(elsewhere))
     return Site("there", workspace=workspace)
 
 
@@ -78,9 +79,14 @@ def test_a_token_is_all_that_it_takes(
         there.store.buckets()
     secret = there.store_key.with_name("secret-key")
     assert {file.stat().st_mode & 0o777 for file in (there.store_key, secret)} == {0o600}
-    told = "".join(capfd.readouterr())
-    assert secret.read_text() not in told
-    assert "it does: of two who write at once, one is refused" in told
+    said = "".join(capfd.readouterr())
+    assert secret.read_text() not in said
+    assert "it does: of two who write at once, one is refused" in said
+
+
+def test_it_needs_no_more_scopes_than_the_documentation_says(there: Site, sky: DigitalOceanSimulator) -> None:
+    state.init(there)
+    assert asked(sky) == set(told("`dogitops state init`"))
 
 
 def test_earlier_versions_of_the_state_are_kept(there: Site, sky: DigitalOceanSimulator) -> None:
