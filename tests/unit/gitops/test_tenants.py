@@ -1,4 +1,7 @@
-"""Who may speak with whom on the clusters that gitops/ describes: what each part needs is allowed, the rest is not."""
+"""The bounds of namespaces on the clusters that gitops/ describes.
+
+Who may speak with whom: what each part needs is allowed, the rest is not. And what is asked for fits.
+"""
 
 from __future__ import annotations
 
@@ -186,6 +189,15 @@ class World:
                 }
                 self.pods[f"{namespace}/{metadata['name']}"] = Pod(namespace, template["metadata"]["labels"], ports)
         self.cluster = Cluster(policies, namespaces)
+        self.manifests = manifests
+
+    def of(self, kind: str, namespace: str) -> list[Manifest]:
+        """Return the objects of a kind in a namespace."""
+        return [
+            one
+            for home, one in self.manifests
+            if one["kind"] == kind and one["metadata"].get("namespace", home) == namespace
+        ]
 
     def allows(self, source: str, target: str, port: int, protocol: str = "TCP") -> bool:
         return self.cluster.allows(self.pods[source], self.pods[target], port, protocol)
@@ -229,3 +241,46 @@ def test_every_namespace_is_closed_and_knows_names(worlds: dict[str, World], nam
         assert not world.cluster.allows(stranger, Outside(), 443), namespace
         if namespace not in {"monitoring-nodes", "ledger"}:  # agents ask the nodes; the ledger says who may ask
             assert world.cluster.allows(stranger, names, 53, "UDP"), namespace
+
+
+UNITS = {"m": 0.001, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+
+
+def number(quantity: str) -> float:
+    """Return a Kubernetes quantity as a number."""
+    for unit, factor in UNITS.items():
+        if quantity.endswith(unit):
+            return float(quantity.removesuffix(unit)) * factor
+    return float(quantity)
+
+
+def asked_for(world: World, namespace: str, nodes: int) -> dict[str, float]:
+    """Return what the workloads of a namespace ask for in all, in a quota's words, on that many nodes."""
+    found = dict.fromkeys(("pods", "requests.cpu", "requests.memory", "limits.memory", "persistentvolumeclaims"), 0.0)
+    for workload in (one for kind in WORKLOADS for one in world.of(kind, namespace)):
+        replicas = nodes if workload["kind"] == "DaemonSet" else workload["spec"].get("replicas", 1)
+        found["pods"] += replicas
+        found["persistentvolumeclaims"] += replicas * len(workload["spec"].get("volumeClaimTemplates", ()))
+        for container in workload["spec"]["template"]["spec"]["containers"]:
+            for key in ("requests.cpu", "requests.memory", "limits.memory"):
+                part, resource = key.split(".")
+                found[key] += replicas * number(container["resources"][part][resource])
+    found["persistentvolumeclaims"] += len(world.of("PersistentVolumeClaim", namespace))
+    return found
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_what_a_namespace_runs_fits_its_quota_and_its_limits(worlds: dict[str, World], name: str) -> None:
+    """With as much again to spare, for what is replaced while it runs, and for what operators and charts add."""
+    world = worlds[name]
+    bounded = set(world.cluster.namespaces) - {"kube-system", "default"}
+    for namespace in bounded:
+        [quota] = world.of("ResourceQuota", namespace)
+        for key, value in asked_for(world, namespace, nodes=5).items():
+            assert 2 * value <= number(quota["spec"]["hard"][key]), f"{namespace}: {key}"
+        [limits] = [one["spec"]["limits"][0]["max"] for one in world.of("LimitRange", namespace)]
+        for workload in (one for kind in WORKLOADS for one in world.of(kind, namespace)):
+            for container in workload["spec"]["template"]["spec"]["containers"]:
+                for resource, most in limits.items():
+                    where = f"{namespace}: {workload['metadata']['name']}"
+                    assert number(container["resources"]["limits"][resource]) <= number(most), where
