@@ -27,11 +27,12 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 _LONGEST = (
     *("test_pull_requests", "test_main_job", "test_scheduled_workflows", "test_scheduled_drills"),
-    *("test_bad_luck", "test_clusters", "test_monitoring", "test_kube_fixture"),
+    *("test_bad_luck", "test_clusters", "test_monitoring", "test_todo", "test_kube_fixture"),
 )
 _TOGETHER = {  # they share a cluster
     "tests/e2e/test_kube_fixture.py": "tests/e2e/test_clusters.py",
     "tests/e2e/test_monitoring.py": "tests/e2e/test_clusters.py",
+    "tests/e2e/test_todo.py": "tests/e2e/test_clusters.py",
 }
 
 

@@ -1,0 +1,195 @@
+"""The todo application with its stand-in on a real cluster: seeded, applied as rendered, checked, broken, rotated."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from automation import wait
+from automation.gitops.manifests import contents, render
+from automation.kube import Kube
+from automation.toolchain import install, recipe
+from tests.e2e.images import in_docker
+from tests.e2e.nodes import NAME, Nodes
+
+pytest_plugins = ("tests.e2e.nodes",)
+pytestmark = pytest.mark.e2e
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMESPACE = "todo-app-prod"
+TABLE = """\
+resources: [../base]
+patches:
+  - target: {kind: ApplicationSet, name: platform}
+    patch: |
+      - op: replace
+        path: /spec/generators/0/matrix/generators/1/list/elements
+        value:
+          - {application: tenants, zone: platform, namespace: todo-app-prod, path: gitops/platform/tenants/todo}
+          - application: metrics-server
+            zone: platform
+            namespace: kube-system
+            path: gitops/clusters/local/metrics-server
+  - target: {kind: ApplicationSet, name: apps}
+    patch: |
+      - op: replace
+        path: /spec/generators/0/matrix/generators/1/list/elements
+        value:
+          - {application: todo, zone: apps, namespace: todo-app-prod, path: gitops/clusters/workbench/todo}
+"""
+# What the entrance's chart brings where it can be had.
+CLASS = {
+    "apiVersion": "networking.k8s.io/v1",
+    "kind": "IngressClass",
+    "metadata": {"name": "traefik"},
+    "spec": {"controller": "traefik.io/ingress-controller"},
+}
+
+
+@dataclass(frozen=True)
+class Todo:
+    """An environment "there" whose cluster is the shared one, and the command line on it."""
+
+    root: Path
+    kube: Kube
+
+    def run(self, *words: str, code: int | None = 0) -> tuple[int, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "automation", *words],
+            cwd=self.root,
+            env={**os.environ, "DOGITOPS_ROOT": str(self.root), "PYTHONPATH": str(ROOT), "COLUMNS": "200"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        shown = done.stdout + done.stderr
+        assert code is None or done.returncode == code, shown
+        return done.returncode, shown
+
+    def until_all_is_well(self) -> str:
+        """Run the checks until none fails, which takes until the autoscalers have their first numbers."""
+        last = ["", ""]
+
+        def well() -> bool:
+            code, last[0] = self.run("verify", "there", code=None)
+            assert code in {0, 5}, last[0]
+            return code == 0
+
+        wait.until(well, "all checks to be well", timeout=180, interval=2, state=lambda: f"\n{last[0]}")
+        return last[0]
+
+
+@pytest.fixture(scope="module")
+def todo(nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Todo]:
+    root = tmp_path_factory.mktemp("todo") / "repository"
+    shutil.copytree(ROOT / "gitops", root / "gitops")
+    (root / "gitops/clusters/there").mkdir()
+    (root / "gitops/clusters/there/kustomization.yaml").write_text(TABLE)
+    workbench = yaml.safe_load((ROOT / "opentofu/environments/workbench/environment.yaml").read_text())
+    here = {
+        "description": "The todo application on the cluster of the tests",
+        "cluster": {"provider": "existing", "name": NAME, "kubeconfig": str(nodes.kubeconfig)},
+        "state": {"bucket": "dogitops-there-state"},
+        "gitops": {"path": "gitops/clusters/there"},
+        "backup": {"bucket": "dogitops-there-backups", "namespaces": [NAMESPACE]},
+        "checks": {**workbench["checks"], "nodes": {"min": 2, "max": 2}},
+        "secrets": [one for one in workbench["secrets"] if one["namespace"] == NAMESPACE],
+    }
+    folder = root / "opentofu/environments/there"
+    folder.mkdir(parents=True)
+    (folder / "environment.yaml").write_text(yaml.safe_dump(here, sort_keys=False))
+    kustomize = install.path("kustomize")
+    manifests = [
+        (entry.namespace, render(kustomize, root / entry.path))
+        for entry in contents(kustomize, root, "gitops/clusters/there")
+    ]
+    images = {
+        container["image"]
+        for _, listed in manifests
+        for one in listed
+        if one["kind"] in {"Deployment", "StatefulSet", "DaemonSet"}
+        for container in one["spec"]["template"]["spec"]["containers"]
+    }
+    assert images <= set(recipe.load().images), "what runs here is built here"
+    nodes.provider.load_images(NAME, [in_docker(image) for image in sorted(images)])
+    made = Todo(root, nodes.kube)
+    kept = root / ".dogitops" / "there"
+    kept.mkdir(parents=True)
+    shutil.copy(nodes.kubeconfig, kept / "kubeconfig")
+    try:
+        made.run("secrets", "seed", "there")
+        for namespace, listed in manifests:
+            for one in listed:
+                if one["kind"] == "Deployment":  # both nodes are to carry pods, and one is a control plane
+                    one["spec"]["template"]["spec"]["tolerations"] = [{"operator": "Exists"}]
+            nodes.kube.apply_all(listed, namespace, timeout=180)
+        nodes.kube.apply(CLASS)
+        yield made
+    finally:
+        nodes.kube.delete("v1", "Namespace", NAMESPACE)
+
+
+def test_all_checks_are_well(todo: Todo) -> None:
+    shown = todo.until_all_is_well()
+    for check in (
+        *("API of the cluster", "nodes", "namespaces", "pods run", "no pod restarts", "workloads have rolled out"),
+        *("services and their ports", "ingresses", "requests and limits of applications"),
+        *("three probes of applications", "scaling by load", "frontend answers", "backend answers"),
+        *("a task is made", "the API lists it", "the frontend shows it", "it is taken away again", "no errors in logs"),
+    ):
+        assert f" {check} " in shown
+    assert "todo-backend:8000, todo-frontend:80" in shown
+    assert "event-service 2 of 2 to 6, todo-backend 3 of 3 to 10, todo-frontend 3 of 3 to 6" in shown
+    pods = todo.kube.list("v1", "Pod", NAMESPACE, "app.kubernetes.io/name=todo-backend")
+    assert len({pod["spec"]["nodeName"] for pod in pods}) == 2, "spread over the nodes"
+
+
+def test_a_database_that_is_away_turns_the_checks_red(todo: Todo) -> None:
+    kube = todo.kube
+    kube.patch("apps/v1", "Deployment", "database", {"spec": {"replicas": 0}}, NAMESPACE)
+
+    def noticed() -> bool:
+        code, shown = todo.run("verify", "there", code=None)
+        return code == 5 and all(
+            line.startswith("!!")
+            for line in shown.splitlines()
+            for check in (" pods run ", " backend answers ", " a task is made ", " workloads have rolled out ")
+            if check in line
+        )
+
+    wait.until(noticed, "the checks to turn red", timeout=60, interval=1)
+    kube.patch("apps/v1", "Deployment", "database", {"spec": {"replicas": 1}}, NAMESPACE)
+
+
+@pytest.mark.thorough
+def test_a_rotated_password_is_what_everything_runs_with(todo: Todo) -> None:
+    before = todo.kube.get("v1", "Secret", "redis-secret", NAMESPACE)["data"]["password"]
+    wait.until(
+        lambda: len(todo.kube.list("discovery.k8s.io/v1", "EndpointSlice", NAMESPACE)) and _ready(todo.kube),
+        "the database to be back",
+        timeout=60,
+    )
+    _, shown = todo.run("secrets", "rotate", "there", "redis-secret", "--yes")
+    for workload in ("database", "event-service", "todo-backend"):
+        assert f"Deployment {NAMESPACE}/{workload}" in shown
+    assert "todo-frontend" not in shown
+    assert todo.kube.get("v1", "Secret", "redis-secret", NAMESPACE)["data"]["password"] != before
+    _, told = todo.run("secrets", "seed", "there")
+    assert "old values" not in told
+    # The old pods' logs, with the errors of the time without a database, went with them.
+    assert "generated, generation 2" in told
+    todo.until_all_is_well()
+
+
+def _ready(kube: Kube) -> bool:
+    backend = kube.get("apps/v1", "Deployment", "todo-backend", NAMESPACE) or {}
+    return bool(backend.get("status", {}).get("readyReplicas") == 3)
