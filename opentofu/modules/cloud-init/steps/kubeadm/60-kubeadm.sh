@@ -20,7 +20,7 @@ systemctl enable kubelet.service
 
 # A machine that replaces the first control plane joins the cluster that there is: two would stand behind one address.
 api_answers() { curl -sSk --max-time 5 -o /dev/null "https://$ENDPOINT/livez"; }
-if [ "$ROLE" = control-plane ] && [ "$NUMBER" = 1 ] && ! eventually 2 api_answers; then
+if [ "$ROLE" = control-plane ] && [ "$NUMBER" = 1 ] && ! eventually 1 api_answers; then
   configuration="$(init_configuration)" # not in a pipe, which would hide that it failed
   printf '%s\n' "$configuration" | replace "$CONFIG"
   # The token of an init is for nobody: who joins gets one of its own.
