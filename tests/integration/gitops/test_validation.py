@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import re
 import shutil
+import subprocess
+import sys
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -20,11 +23,14 @@ import yaml
 from automation.errors import ConfigurationError, Refused
 from automation.gitops import validation
 from automation.gitops.validation.findings import REFUSED, RULES, Finding, Report
+from automation.jobs import validate as job
 from automation.toolchain import install
 from automation.toolchain.release import reachable
+from automation.workspace import Workspace
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "validation"
-INVALID = sorted(file.stem for file in (FIXTURES / "invalid").glob("*.yaml"))
+INWEB = "gitops/platform/web/web.yaml"
+VALID = sorted(file.stem for file in (FIXTURES / "invalid").glob("*.yaml"))
 VALID = sorted(file.stem for file in (FIXTURES / "valid").glob("*.yaml"))
 
 
@@ -110,6 +116,47 @@ def test_what_is_wrong(name: str, repository: Path, tools: validation.Tools, cha
 def test_every_rule_has_a_fixture() -> None:
     told = {yaml.safe_load((FIXTURES / "invalid" / f"{name}.yaml").read_text())["rule"] for name in INVALID}
     assert told == set(RULES)
+
+
+def test_the_page_on_delivery_has_every_rule_with_its_words_and_its_exit_code() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "delivery.md").read_text()
+    told = re.findall(r"^\| `([a-z-]+)` \| (.+) \| (\d) \|$", page, re.MULTILINE)
+    assert told == [(rule, words, "3" if rule in REFUSED else "2") for rule, words in RULES.items()]
+
+
+@pytest.mark.parametrize(
+    ("edit", "code", "says"),
+    [
+        ((WEB, "nginx:1.29.1", "nginx:1.29.1"), 0, "objects in 1 environments are as"),
+        ((WEB, "nginx:1.29.1", "nginx:latest"), 2, "gitops/platform/web/web.yaml:16"),
+        (("gitops/platform/web/rights.yaml", "  name: web\nsubj", "  name: cluster-admin\nsubj"), 3, "rights.yaml:22"),
+    ],
+)
+def test_the_command_says_it_and_exits_by_it(
+    edit: tuple[str, str, str], code: int, says: str, repository: Path
+) -> None:
+    file, old, new = edit
+    for told in repository.rglob("*.yaml"):
+        told.write_text(re.sub(r"http://127\.0\.0\.1:\d+", "http://127.0.0.1:9", told.read_text()))
+    wanted = repository / file
+    assert old in wanted.read_text()
+    wanted.write_text(wanted.read_text().replace(old, new))
+    done = subprocess.run(
+        [sys.executable, "-m", "automation", "gitops", "validate", "small"],
+        env={**os.environ, "DOGITOPS_ROOT": str(repository), "COLUMNS": "160"},
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    assert says in done.stdout + done.stderr
+    assert "not checked: the values of mail 1.2.3: 127.0.0.1 can't be reached from here" in done.stderr
+
+
+def test_an_unknown_cluster_is_named(repository: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"no cluster 'smal' in gitops/clusters\. Did you mean 'small'"):
+        job.validate(Workspace(repository), ["smal"])
 
 
 def test_a_chart_that_cannot_be_had_is_said(repository: Path, tools: validation.Tools, tmp_path: Path) -> None:
