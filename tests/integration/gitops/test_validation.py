@@ -29,9 +29,9 @@ from automation.toolchain.release import reachable
 from automation.workspace import Workspace
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "validation"
-INWEB = "gitops/platform/web/web.yaml"
-VALID = sorted(file.stem for file in (FIXTURES / "invalid").glob("*.yaml"))
+INVALID = sorted(file.stem for file in (FIXTURES / "invalid").glob("*.yaml"))
 VALID = sorted(file.stem for file in (FIXTURES / "valid").glob("*.yaml"))
+WEB = "gitops/platform/web/web.yaml"
 
 
 class _Quiet(SimpleHTTPRequestHandler):
