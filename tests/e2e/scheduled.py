@@ -73,6 +73,7 @@ def scheduled(folder: Path, tree: Path, *, nodes: int = 0, **variables: str) -> 
 
     ``variables`` are set for every step of every run, and at the desk.
     """
+    variables = {"DOGITOPS_PATIENCE": "poll=1", **variables}
     engine.ensure_docker()
     bridge = engine.bridge_address()
     desk, origin = folder / "desk", folder / "origin.git"
