@@ -70,7 +70,7 @@ def test_a_weekly_drill_survives_what_can_be_survived_and_the_daily_look_believe
     week.hosted.act.settings["DRILL_ENVIRONMENT"] = "ephemeral"
     week.hosted.hub.schedule(NAME, ".github/workflows/drill.yml")
     [call] = week.hosted.called()
-    outcome = week.hosted.finish(week.hosted.start(call, seen=seen), timeout=1200).outcome
+    outcome = week.hosted.finish(week.hosted.start(call, seen=seen), timeout=1800).outcome
     assert outcome.code == 0, outcome.told
     assert len(asked) > 1
     assert missed == [[]], [(one.method, one.path, one.fault) for one in cloud.requests]
