@@ -182,3 +182,39 @@ def test_who_asks_for_nothing_gets_limits(rails: Rails) -> None:
     [container] = json.loads(answer.stdout)["spec"]["containers"]
     assert container["resources"]["limits"] == {"cpu": "500m", "memory": "256Mi"}
     assert container["resources"]["requests"] == {"cpu": "10m", "memory": "32Mi"}
+
+
+VIEWERS, OPERATORS = "oidc:dogitops:viewers", "oidc:dogitops:operators"
+
+
+@pytest.fixture(scope="module")
+def people(rails: Rails) -> Iterator[None]:
+    roles = {"apiVersion": "v1", "kind": "List", "items": render(install.path("kustomize"), PLATFORM / "people")}
+    done = rails.run("apply", "--server-side", "-f", "-", given=roles)
+    assert done.returncode == 0, done.stderr
+    yield
+    rails.run("delete", "--ignore-not-found", "-f", "-", given=roles)
+
+
+@pytest.mark.usefixtures("people")
+@pytest.mark.parametrize(
+    ("group", "what", "may"),
+    [
+        (VIEWERS, "get pods", True),
+        (VIEWERS, "get nodes", True),
+        (VIEWERS, "get secrets", False),
+        (VIEWERS, "delete pods", False),
+        (OPERATORS, "get deployments.apps", True),
+        (OPERATORS, "delete pods", True),
+        (OPERATORS, "create pods --subresource=eviction", True),
+        (OPERATORS, "patch nodes", True),
+        (OPERATORS, "get secrets", False),
+        (OPERATORS, "create pods --subresource=exec", False),
+        (OPERATORS, "patch deployments.apps", False),
+        (OPERATORS, "create clusterrolebindings.rbac.authorization.k8s.io", False),
+        ("oidc:system:masters", "get pods", False),
+    ],
+)
+def test_people_may_what_their_group_is_for(rails: Rails, group: str, what: str, *, may: bool) -> None:
+    asked = rails.run("auth", "can-i", *what.split(), "-A", "--as", "oidc:somebody", "--as-group", group)
+    assert (asked.stdout.strip() == "yes") is may, asked.stderr
