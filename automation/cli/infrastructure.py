@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 Environment = Annotated[str, typer.Argument(help="Name of the environment (a folder of opentofu/environments).")]
 Provider = Annotated[
-    str | None, typer.Option("--provider", help="auto, kind, k3d, existing or doks; default: as in environment.yaml.")
+    str | None,
+    typer.Option("--provider", help="auto, kind, k3d, existing, doks or droplet; default: as in environment.yaml."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 

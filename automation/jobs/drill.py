@@ -21,6 +21,7 @@ from automation.jobs import backup as backup_job
 from automation.jobs import bootstrap as bootstrap_job
 from automation.jobs import evidence as evidence_job
 from automation.jobs import plan as plan_job
+from automation.jobs import providers
 from automation.jobs import restore as restore_job
 from automation.jobs.bootstrap import SYNC_PATIENCE, advice
 from automation.jobs.site import Site
@@ -164,6 +165,9 @@ class _Run:
         return {"disaster": disaster}
 
     def _rebuild(self) -> None:
+        if self.site.provider_kind == "droplet":  # OpenTofu makes its machines anew, and they boot
+            self.site.create_cluster()
+            return
         saved, document = plan_job.plan(self.site)
         unexpected = [c.address for c in self.site.read(document).destroys if c.address != plan_job.CLUSTER]
         if unexpected:
@@ -280,7 +284,7 @@ class _Run:
             report.warn(f"The cluster could not be told that it passed a drill: {error.message}")
 
     def _limits(self, run: dict[str, Any], found: dict[str, Any]) -> list[str]:
-        told = [_ONE_REGION if self.site.provider.kind == "doks" else _ONE_MACHINE]
+        told = [_ONE_REGION if self.site.provider.kind in providers.ELSEWHERE else _ONE_MACHINE]
         told += [limit for what, limit in (("objects", _OBJECTS), ("data", _DATA)) if found[what]]
         if self.backup:
             told.append(
