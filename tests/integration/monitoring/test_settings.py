@@ -108,7 +108,8 @@ def test_nobody_here_may_change_anything() -> None:
 @pytest.mark.parametrize("cluster", ["dev", "staging"])
 def test_what_stores_and_answers_runs_on_the_nodes_for_monitoring_alone(cluster: str, kustomize: Path) -> None:
     pool = {"key": "workload", "operator": "Equal", "value": "monitoring", "effect": "NoSchedule"}
-    main = (ROOT / "opentofu" / "environments" / cluster / "main.tf").read_text()
+    assert "modules/prototype" in (ROOT / "opentofu" / "environments" / cluster / "main.tf").read_text()
+    main = (ROOT / "opentofu" / "modules" / "prototype" / "main.tf").read_text()
     assert 'taints = [{ key = "workload", value = "monitoring", effect = "NoSchedule" }]' in main
     found = [one for part in ("monitoring", "loki") for one in rendered(kustomize, cluster, part)]
     stores = [one for one in found if one["kind"] in {"Deployment", "StatefulSet"}]
