@@ -196,6 +196,19 @@ def validate(
 
 
 @gitops.command()
+def schemas(
+    environment: Environment,
+    *,
+    check: Annotated[bool, typer.Option(help="Only say whether the file is what it must be.")] = False,
+) -> None:
+    """Keep the schemas that the cluster's API server publishes, to hold manifests against them."""
+    from automation.jobs import validate as job  # noqa: PLC0415
+    from automation.jobs.site import Site  # noqa: PLC0415
+
+    report.say(job.keep_schemas(Site(environment).kube, check=check))
+
+
+@gitops.command()
 def memory(
     environment: Environment,
     *,

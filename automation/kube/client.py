@@ -63,6 +63,10 @@ class Kube:
         """Return the server's version, such as ``v1.34.4``."""
         return str(self._api.request("GET", "/version")["gitVersion"])
 
+    def openapi(self) -> Manifest:
+        """Return what the server publishes of its kinds: its OpenAPI document, version 2."""
+        return dict(self._api.request("GET", "/openapi/v2", accept="application/json"))
+
     def get(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> Manifest | None:
         """Return one object, or None where it (or its kind) does not exist."""
         try:
