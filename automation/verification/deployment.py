@@ -56,10 +56,16 @@ def _namespaces(kube: Kube, described: Described) -> tuple[bool, str]:
 
 
 def _pods(pods: Sequence[Manifest]) -> tuple[bool, str]:
-    if not pods:
+    counted = [pod for pod in pods if not _replaced(pod)]
+    if not counted:
         return False, "there is no pod"
-    wrong = [f"{_place(pod)}: {pod_state(pod)}" for pod in pods if not pod_is_ready(pod)]
-    return none_of(wrong, f"{len(pods)} of {len(pods)} are ready")
+    wrong = [f"{_place(pod)}: {pod_state(pod)}" for pod in counted if not pod_is_ready(pod)]
+    return none_of(wrong, f"{len(counted)} of {len(counted)} are ready")
+
+
+def _replaced(pod: Manifest) -> bool:
+    """Whether a pod failed for good and its owner made another one: evicted ones stay to be looked at."""
+    return pod.get("status", {}).get("phase") == "Failed" and bool(pod["metadata"].get("ownerReferences"))
 
 
 def _restarts(pods: Sequence[Manifest]) -> tuple[bool, str]:

@@ -297,6 +297,14 @@ def test_what_is_broken_turns_its_check_red(api: Api, described: Described, name
     assert told in seen.told
 
 
+def test_a_pod_that_was_evicted_and_replaced_counts_no_more(api: Api, described: Described) -> None:
+    failed = {"status": {"phase": "Failed"}, "spec": {"containers": [CONTAINER]}}
+    api.put("v1", "Pod", "evicted", "app", metadata={"ownerReferences": [{"kind": "ReplicaSet"}]}, **failed)
+    assert deployed(api, described)["pods run"].told == "2 of 2 are ready"
+    api.put("v1", "Pod", "alone", "app", **failed)
+    assert "app/alone: Failed" in deployed(api, described)["pods run"].told
+
+
 def test_every_check_of_a_deployment_is_broken_by_a_test(api: Api, described: Described) -> None:
     assert {check for check, _, _ in BREAKAGES.values()} == set(deployed(api, described))
 
