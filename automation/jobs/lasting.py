@@ -48,14 +48,17 @@ def known(environment: Environment, folder: Path, name: str, length: int) -> Sec
     return None
 
 
-def age_identity(environment: Environment, folder: Path) -> Secret | None:
-    """Return the environment's identity of age, with which SOPS opens its files; None where a variable gives another.
+def age_identity(environment: Environment, folder: Path, *, make: bool = True) -> Secret | None:
+    """Return the environment's identity of age, with which SOPS opens its files.
 
-    It is made of a secret that lasts, so it is there before the first sync and outlives every cluster.
+    None where a variable gives another one, and, without ``make``, where it would have to be made. It is made of a
+    secret that lasts, so it is there before the first sync and outlives every cluster.
     """
     if any(os.environ.get(name) for name in AGE_VARIABLES):
         return None
-    return age.identity(secret(environment, folder, "age", 43))
+    read = secret if make else known
+    seed = read(environment, folder, "age", 43)
+    return age.identity(seed) if seed is not None else None
 
 
 def _key() -> str:

@@ -141,7 +141,7 @@ class Sources:
         return ObjectStore(f"http://127.0.0.1:{told.port}", told.region, *keys).aws_credentials()
 
     def _age_identity(self) -> Secret | None:
-        return lasting.age_identity(self._site.environment, self._site.kept / "secrets")
+        return lasting.age_identity(self._site.environment, self._site.kept / "secrets", make=False)
 
     @property
     def _file(self) -> str:

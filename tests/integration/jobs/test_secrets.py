@@ -245,6 +245,14 @@ def test_a_dry_run_starts_no_server_on_this_machine(workspace: Workspace, facts:
     assert "aws_secret_access_key=canary-of-the-secret-key" in known.value.reveal()
 
 
+def test_a_file_for_another_key_makes_no_key_here(workspace: Workspace, facts: dict[str, Any]) -> None:
+    site = declare(workspace, facts, one(sops="secrets.sops.yaml", key="url"))
+    (site.root / "secrets.sops.yaml").write_text("url: ENC[AES256_GCM,data:x]\nsops: {version: 3.13.3}\n")
+    with pytest.raises(ConfigurationError, match=r"SOPS can't open secrets\.sops\.yaml"):
+        secrets.dry_run(site)
+    assert not (site.kept / "secrets").exists()
+
+
 def test_pull_secrets_have_their_type(workspace: Workspace, facts: dict[str, Any], api: Api, monkeypatch: Any) -> None:
     monkeypatch.setenv("PULL", json.dumps({"auths": {}}))
     keys = {".dockerconfigjson": {"variable": "PULL"}}
