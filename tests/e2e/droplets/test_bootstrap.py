@@ -25,7 +25,7 @@ from tests.e2e.digitalocean.conftest import configuration
 from tests.e2e.droplets.place import NAME, Place, placed, stand_in
 from tests.integration.jobs.test_reap_scopes import asked, told
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.thorough]
 __all__ = ["configuration"]  # a fixture
 
 

@@ -30,7 +30,7 @@ from tests.e2e.droplets.place import NAME, Place, placed, stand_in
 from tests.e2e.pulls import make_tree
 from tests.e2e.scheduled import MIRROR, free_port, replace
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.thorough]
 __all__ = ["configuration"]  # a fixture
 
 CLUSTER, ADDRESS = "dogitops-estate-k3s", "198.19.255.250"
