@@ -54,9 +54,13 @@ def killed(folder: Path, how: str) -> list[daemon.Daemon]:
 
 
 def test_servers_end_with_the_process_that_started_them_even_where_it_is_killed(tmp_path: Path) -> None:
-    for server in killed(tmp_path, "tied"):
-        wait.until(lambda it=server: not it.alive, f"{server.name} to end", timeout=20, interval=0.05)  # type: ignore[misc]
-        assert not daemon.accepts(server.address, server.port)
+    servers = killed(tmp_path, "tied")
+    try:
+        wait.until(lambda: not any(it.alive for it in servers), "the servers to end", timeout=20, interval=0.05)
+        assert not any(daemon.accepts(it.address, it.port) for it in servers)
+    finally:
+        for place, name in SERVERS:
+            daemon.stop(tmp_path / place, name)
 
 
 def test_servers_that_are_tied_to_nothing_go_on(tmp_path: Path) -> None:
