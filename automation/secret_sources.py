@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
 Key = Annotated[str, StringConstraints(pattern=r"^[-._a-zA-Z0-9]{1,253}$")]  # what Kubernetes takes
 
-_SOURCES: Final = ("variable", "generate", "objectstore", "sops", "command")
+_SOURCES: Final = ("variable", "generate", "objectstore", "sops", "command", "plain")
 _GOES_WITH: Final = {"key": "sops", "seconds": "command", "generation": "generate", "permanent": "generate"}
 # What must never be generated anew, whether the declaration says so or not, and why.
 _PERMANENT: Final = {
@@ -23,12 +23,13 @@ class _Strict(BaseModel):
 
 
 class SecretSource(_Strict):
-    """Where one key of a Secret comes from: exactly one of ``variable`` to ``command``.
+    """Where one key of a Secret comes from: exactly one of ``variable`` to ``plain``.
 
     ``variable`` names an environment variable. ``generate`` is the length of a value that is made up once;
     ``generation`` rises with each rotation, and ``permanent`` says why there must be none. ``sops`` is a file that
     SOPS encrypted, in the environment's folder; ``key`` is the way to the value in it, with dots (without, the
     Secret's own key). ``command`` is the command line of a program that prints the value within ``seconds``.
+    ``plain`` is the value itself: of what is no secret and stands beside some, such as a user's name.
     """
 
     variable: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
@@ -36,6 +37,7 @@ class SecretSource(_Strict):
     objectstore: Literal["aws-credentials"] | None = None
     sops: Annotated[str, StringConstraints(pattern=r"^[^/].*$")] | None = None
     command: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    plain: Annotated[str, StringConstraints(min_length=1)] | None = None
     key: Annotated[str, StringConstraints(min_length=1)] | None = None
     seconds: Annotated[int, Field(ge=1, le=300)] = 30
     generation: Annotated[int, Field(ge=1)] = 1
@@ -59,6 +61,8 @@ class SecretSource(_Strict):
             return f"SOPS file {self.sops}"
         if self.command:
             return f"command {self.command[0]}"
+        if self.plain:
+            return "environment.yaml, no secret"
         if self.generate:
             return "generated" if self.generation == 1 else f"generated, generation {self.generation}"
         return "keys of the object store"

@@ -85,9 +85,11 @@ class Sources:
         return found
 
     def readable(self) -> tuple[list[Known], list[str]]:
-        """Return what can be read just now, and the names of the rest: for who looks for values, and seeds none."""
+        """Return what can be read just now, and the names of the rest: for who looks for secrets, and seeds none."""
         found, rest = [], []
         for _, key, declared, source in self._keys():
+            if source.plain:
+                continue
             try:
                 value = self._value(declared, key, source, make=False)
             except ConfigurationError:
@@ -115,6 +117,8 @@ class Sources:
     def _value(self, declared: SecretDeclaration, key: str, source: SecretSource, *, make: bool) -> Secret | None:
         if source.variable:
             return from_variable(source.variable)
+        if source.plain:
+            return Secret(source.plain)
         if source.sops:
             return self._sops.value(self._site.root / source.sops, source.key or key)
         if source.command:

@@ -110,6 +110,11 @@ def test_a_key_from_a_variable_opens_it_too(
     assert Site("there", workspace=workspace).secrets()[0].data["url"].reveal() == VALUE
 
 
+def test_what_is_no_secret_can_stand_beside_some(workspace: Workspace, facts: dict[str, Any]) -> None:
+    site = declare(workspace, facts, one(plain="an ordinary name"))
+    assert site.secrets()[0].data["url"].reveal() == "an ordinary name"
+
+
 def test_a_command_gives_its_output_and_runs_once(workspace: Workspace, facts: dict[str, Any]) -> None:
     site = declare(workspace, facts)
     argv = program(site, f"echo run >>runs; echo '{VALUE}'")
@@ -185,7 +190,7 @@ def test_every_empty_source_is_named_with_file_and_line_before_anything_is_appli
         ({"variable": "A", "generation": 2}, "'generation' goes with 'generate' alone"),
         ({"sops": "/etc/shadow"}, "keys.url.sops"),
         ({"command": []}, "keys.url.command"),
-        ({}, "give exactly one of: variable, generate, objectstore, sops, command"),
+        ({}, "give exactly one of: variable, generate, objectstore, sops, command, plain"),
     ],
 )
 def test_a_source_that_makes_no_sense_is_refused(
@@ -436,7 +441,12 @@ def test_the_environments_own_values_are_found_in_any_form(
 ) -> None:
     monkeypatch.setenv("URL", "nothing special at all")
     monkeypatch.setenv("SHORT", "abc")
-    keys = {"url": {"variable": "URL"}, "short": {"variable": "SHORT"}, "unset": {"variable": "NOT_SET"}}
+    keys = {
+        "url": {"variable": "URL"},
+        "short": {"variable": "SHORT"},
+        "unset": {"variable": "NOT_SET"},
+        "user": {"plain": "an ordinary name"},
+    }
     site = declare(repository, facts, {"namespace": "app", "name": "s", "keys": keys}, MADE)
     password = site.lasting("app.made.password", 24).reveal()
     commit(repository, "Clean")
