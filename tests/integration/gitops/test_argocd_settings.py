@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import subprocess
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +69,9 @@ class Program:
         out = self("settings", "resource-overrides", "health", "./one.yaml", "--argocd-cm-path", "argocd-cm.yaml")
         return out.partition("STATUS:")[2].split()[0]
 
-    def notify(self, *words: str, app: dict[str, Any]) -> str:
+    def notify(self, *words: str, app: dict[str, Any], keys: str = ":empty") -> str:
         (self.folder / "app.yaml").write_text(yaml.safe_dump(app))
-        maps = ("--config-map", "argocd-notifications-cm.yaml", "--secret", ":empty", "-n", "argocd")
+        maps = ("--config-map", "argocd-notifications-cm.yaml", "--secret", keys, "-n", "argocd")
         return self("notifications", *words, *maps)
 
 
@@ -185,6 +188,55 @@ def test_what_is_told_of_trouble_is_json_whatever_the_message(argocd: Program) -
     words = ("template", "notify", "trouble", "./app.yaml", "--recipient", "console:stdout")
     told = yaml.safe_load(argocd.notify(*words, app=app).partition("webhook:")[2])
     assert json.loads(told["alerts"]["body"])["message"] == 'one "quoted" line'
+
+
+@pytest.fixture
+def addressee() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Give an address, and all that was sent to it."""
+    told: list[dict[str, Any]] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/alerts", told
+        server.shutdown()
+        thread.join()
+
+
+def test_trouble_is_told_to_the_address_that_the_secret_names(
+    argocd: Program, addressee: tuple[str, list[dict[str, Any]]]
+) -> None:
+    url, told = addressee
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "argocd-notifications-secret", "namespace": "argocd"},
+        "stringData": {"alerts-url": url},
+    }
+    (argocd.folder / "secret.yaml").write_text(yaml.safe_dump(secret))
+    app = application("Failed", "Degraded", source=OURS)
+    argocd.notify(
+        "template", "notify", "trouble", "./app.yaml", "--recipient", "alerts", app=app, secret="./secret.yaml"
+    )
+    assert told == [
+        {
+            "application": "ledger",
+            "project": "apps",
+            "health": "Degraded",
+            "sync": "Synced",
+            "revision": "abc",
+            "message": 'one "quoted" line',
+        }
+    ]
 
 
 def test_nobody_is_told_before_a_cluster_subscribes(kustomize: Path, tmp_path: Path) -> None:
