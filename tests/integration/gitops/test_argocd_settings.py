@@ -224,9 +224,8 @@ def test_trouble_is_told_to_the_address_that_the_secret_names(
     }
     (argocd.folder / "secret.yaml").write_text(yaml.safe_dump(secret))
     app = application("Failed", "Degraded", source=OURS)
-    argocd.notify(
-        "template", "notify", "trouble", "./app.yaml", "--recipient", "alerts", app=app, secret="./secret.yaml"
-    )
+    words = ("template", "notify", "trouble", "./app.yaml", "--recipient", "alerts")
+    argocd.notify(*words, app=app, keys="./secret.yaml")
     assert told == [
         {
             "application": "ledger",
