@@ -84,7 +84,7 @@ class Todo:
             assert code in {0, 5}, last[0]
             return code == 0
 
-        wait.until(well, "all checks to be well", timeout=180, interval=2, state=lambda: f"\n{last[0]}")
+        wait.until(well, "all checks to be well", timeout=400, interval=2, state=lambda: f"\n{last[0]}")
         return last[0]
 
 
@@ -166,7 +166,7 @@ def test_a_database_that_is_away_turns_the_checks_red(todo: Todo) -> None:
             if check in line
         )
 
-    wait.until(noticed, "the checks to turn red", timeout=60, interval=1)
+    wait.until(noticed, "the checks to turn red", timeout=240, interval=1)
     kube.patch("apps/v1", "Deployment", "database", {"spec": {"replicas": 1}}, NAMESPACE)
 
 
@@ -176,7 +176,7 @@ def test_a_rotated_password_is_what_everything_runs_with(todo: Todo) -> None:
     wait.until(
         lambda: len(todo.kube.list("discovery.k8s.io/v1", "EndpointSlice", NAMESPACE)) and _ready(todo.kube),
         "the database to be back",
-        timeout=60,
+        timeout=240,
     )
     _, shown = todo.run("secrets", "rotate", "there", "redis-secret", "--yes")
     for workload in ("database", "event-service", "todo-backend"):
