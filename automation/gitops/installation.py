@@ -27,6 +27,7 @@ ROOT: Final = "root"
 _CONTROLLER: Final = "argocd-controller"  # the field manager in whose name Argo CD applies
 _TRACKING: Final = "argocd.argoproj.io/tracking-id"
 _APPLICATION: Final = "argocd"
+_FIRST: Final = frozenset({"CustomResourceDefinition", "Namespace"})
 _BOOTSTRAP: Final = ("project.yaml", "root.yaml")
 
 
@@ -60,15 +61,19 @@ def start_platform(kube: Kube, root: Path, environment: str, *, kustomize: Path,
     """Apply the rest of the platform, so that it starts while Argo CD does; return the entries' names.
 
     The manifests are those that Argo CD will read from Git, applied as it would, so that it finds them Synced; charts
-    are left to it. Safe to repeat.
+    are left to it. Namespaces and kinds of all entries come first: entries stand on each other's. Safe to repeat.
     """
-    started = []
-    for entry in contents(kustomize, root, path or folder(environment)):
-        if entry.listed == PLATFORM and entry.application != _APPLICATION:
-            manifests = _as_argocd(entry, render(kustomize, root / entry.path))
-            kube.apply_all(manifests, entry.namespace, manager=_CONTROLLER)
-            started.append(entry.application)
-    return started
+    listed = [
+        entry
+        for entry in contents(kustomize, root, path or folder(environment))
+        if entry.listed == PLATFORM and entry.application != _APPLICATION
+    ]
+    manifests = {entry: _as_argocd(entry, render(kustomize, root / entry.path)) for entry in listed}
+    first = [one for each in manifests.values() for one in each if one["kind"] in _FIRST]
+    kube.apply_all(first, manager=_CONTROLLER)
+    for entry, each in manifests.items():
+        kube.apply_all([one for one in each if one["kind"] not in _FIRST], entry.namespace, manager=_CONTROLLER)
+    return [entry.application for entry in listed]
 
 
 def hand_over(

@@ -247,3 +247,25 @@ def test_a_table_of_contents_without_argo_cd_is_refused(api: Api, kustomize: Pat
     sets.write_text(sets.read_text().replace("application: argocd", "application: other"))
     with pytest.raises(ConfigurationError, match="no entry 'argocd'"):
         argocd.install(api.kube, tmp_path, "small", kustomize=kustomize)
+
+
+def test_namespaces_of_all_entries_come_before_what_stands_in_them(api: Api, kustomize: Path, tmp_path: Path) -> None:
+    small_argocd(tmp_path)
+    texts = {
+        "rules": "apiVersion: v1\nkind: Secret\nmetadata: {name: rules, namespace: late}\n",
+        "late": "apiVersion: v1\nkind: Namespace\nmetadata: {name: late}\n",
+    }
+    for name, text in texts.items():
+        folder = tmp_path / "gitops/platform" / name
+        folder.mkdir(parents=True)
+        (folder / "all.yaml").write_text(text)
+        (folder / "kustomization.yaml").write_text("resources: [all.yaml]\n")
+    sets = tmp_path / "gitops/clusters/small/sets.yaml"
+    told = yaml.safe_load(sets.read_text())
+    elements = told["spec"]["generators"][0]["matrix"]["generators"][0]["list"]["elements"]
+    for name in texts:
+        elements.append({**elements[0], "application": name, "path": f"gitops/platform/{name}"})
+    sets.write_text(yaml.safe_dump(told))
+    assert argocd.start_platform(api.kube, tmp_path, "small", kustomize=kustomize) == ["rules", "late"]
+    written = list(api.managers)
+    assert written.index("/api/v1/namespaces/late") < written.index("/api/v1/namespaces/late/secrets/rules")
