@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from automation.errors import DeadlineExceeded
+from automation.jobs.validate import keep_schemas
 from tests.e2e.nodes import CONTROL_PLANE, WORKER, Nodes
 from tests.kube import Condition, TestClient, applymanifests
 
@@ -88,6 +89,10 @@ def test_a_wait_that_fails_tells_the_state(kube: TestClient) -> None:
     kube.create(pod)
     with pytest.raises(DeadlineExceeded, match="ErrImageNeverPull"):
         pod.wait_until_ready(timeout=5)
+
+
+def test_manifests_are_held_against_what_this_api_server_publishes(nodes: Nodes) -> None:
+    assert keep_schemas(nodes.kube, check=True) == "kubernetes-1.34.json.xz is what this API server publishes."
 
 
 def test_the_shared_cluster_goes_and_leaves_nothing(nodes: Nodes) -> None:

@@ -27,6 +27,7 @@ from automation.gitops.validation.rendering import Rendered
 PUBLISHED: Final = Path(__file__).with_name("kubernetes-1.34.json.xz")
 
 _REFERENCE: Final = "#/definitions/"
+_OWN: Final = ("io.k8s.api.", "io.k8s.apiextensions-apiserver.", "io.k8s.kube-aggregator.")
 _FREE: Final = "x-kubernetes-preserve-unknown-fields"
 _INT_OR_STRING: Final = "x-kubernetes-int-or-string"
 _EMBEDDED: Final = "x-kubernetes-embedded-resource"
@@ -53,18 +54,20 @@ class Published:
 
 
 def compact(openapi: Mapping[str, Any]) -> Published:
-    """Return what an API server's ``/openapi/v2`` says of Kubernetes' own kinds, without words."""
+    """Return what an API server's ``/openapi/v2`` says of Kubernetes' own kinds, without words.
+
+    What others add to it, custom kinds and the servers of further groups, is left out: it differs from cluster to
+    cluster.
+    """
     kinds, definitions = {}, {}
     for name, schema in openapi["definitions"].items():
-        if not name.startswith("io.k8s."):
-            continue
         definitions[name] = _strict(schema)
         told: list[dict[str, str]] = schema.get("x-kubernetes-group-version-kind") or []
-        if len(told) == 1:  # more have the objects that requests carry beside kinds
+        if len(told) == 1 and name.startswith(_OWN):  # more have the objects that requests carry beside kinds
             kinds[_key(told[0]["group"], told[0]["version"], told[0]["kind"])] = name
     definitions[_QUANTITY] = {"type": ["string", "number"]}
     definitions.update({name: {"type": ["string", "null"]} for name in _TIMES})
-    namespaced = {
+    inside = {
         f"{kind['group']}/{kind['kind']}"
         for path, verbs in openapi["paths"].items()
         for verb in verbs.values()
@@ -72,7 +75,9 @@ def compact(openapi: Mapping[str, Any]) -> Published:
         for kind in [verb.get("x-kubernetes-group-version-kind")]
         if kind
     }
-    return Published(str(openapi["info"]["version"]).removeprefix("v"), kinds, frozenset(namespaced), definitions)
+    own = {f"{group}/{kind}" for group, _, kind in (key.split("/") for key in kinds)}
+    version = str(openapi["info"]["version"]).removeprefix("v")
+    return Published(version, kinds, frozenset(inside & own), _needed(definitions, kinds.values()))
 
 
 def write(published: Published, file: Path) -> None:
@@ -182,14 +187,19 @@ def _of(published: Published, key: str) -> Schema | None:
     name = published.kinds.get(key)
     if name is None:
         return None
+    return {"$ref": f"{_REFERENCE}{name}", "definitions": _needed(published.definitions, [name])}
+
+
+def _needed(definitions: Mapping[str, Schema], names: Iterable[str]) -> dict[str, Schema]:
+    """Return the definitions ``names`` and all that they stand on."""
     needed: dict[str, Schema] = {}
-    ahead = [name]
+    ahead = list(names)
     while ahead:
         here = ahead.pop()
         if here not in needed:
-            needed[here] = published.definitions[here]
-            ahead.extend(_referred(published.definitions[here]))
-    return {"$ref": f"{_REFERENCE}{name}", "definitions": needed}
+            needed[here] = definitions[here]
+            ahead.extend(_referred(definitions[here]))
+    return needed
 
 
 def _referred(schema: Any) -> Iterator[str]:

@@ -62,6 +62,19 @@ def test_schemas_are_strict_and_without_words() -> None:
     assert told.namespaced == {"apps/Deployment"}
 
 
+def test_what_others_add_to_the_server_is_left_out() -> None:
+    told = openapi({"type": "object"})
+    theirs = {"group": "metrics.k8s.io", "version": "v1beta1", "kind": "PodMetrics"}
+    path = "/apis/metrics.k8s.io/v1beta1/namespaces/{namespace}/pods"
+    more = {"io.k8s.metrics.v1beta1.PodMetrics": {"type": "object", "x-kubernetes-group-version-kind": [theirs]}}
+    richer = {
+        **told,
+        "definitions": {**told["definitions"], **more},
+        "paths": {**told["paths"], path: {"get": {"x-kubernetes-group-version-kind": theirs}}},
+    }
+    assert schemas.compact(richer) == schemas.compact(told)
+
+
 def test_a_custom_kind_may_keep_what_it_does_not_name() -> None:
     schema = {
         "type": "object",
