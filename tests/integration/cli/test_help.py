@@ -14,11 +14,11 @@ from tests.integration.cli.conftest import Place
 
 GROUPS = ("Infrastructure", "Pull requests", "Delivery", "Recovery", "Parts", "Machine")
 COMMANDS = {
-    *("plan", "apply", "destroy", "unlock", "cost"),
+    *("plan", "apply", "destroy", "unlock", "cost", "resize", "join"),
     *("render", "changed", "answer", "release", "drift", "locks"),
-    *("bootstrap", "status", "up", "down"),
+    *("bootstrap", "status", "up", "down", "deploy", "promote", "verify"),
     *("backup", "restore", "drill", "evidence", "reap"),
-    *("cluster", "gitops", "images", "tools", "simulate"),
+    *("cluster", "gitops", "images", "tools", "simulate", "state", "nodes", "etcd", "secrets"),
 }
 
 
