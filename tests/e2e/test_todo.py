@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -148,7 +149,7 @@ def test_all_checks_are_well(todo: Todo) -> None:
     ):
         assert f" {check} " in shown
     assert "todo-backend:8000, todo-frontend:80" in shown
-    assert "event-service 2 of 2 to 6, todo-backend 3 of 3 to 10, todo-frontend 3 of 3 to 6" in shown
+    assert re.search(r"event-service \d of 2 to 6, todo-backend \d+ of 3 to 10, todo-frontend \d of 3 to 6", shown)
     pods = todo.kube.list("v1", "Pod", NAMESPACE, "app.kubernetes.io/name=todo-backend")
     assert len({pod["spec"]["nodeName"] for pod in pods}) == 2, "spread over the nodes"
 
@@ -192,4 +193,4 @@ def test_a_rotated_password_is_what_everything_runs_with(todo: Todo) -> None:
 
 def _ready(kube: Kube) -> bool:
     backend = kube.get("apps/v1", "Deployment", "todo-backend", NAMESPACE) or {}
-    return bool(backend.get("status", {}).get("readyReplicas") == 3)
+    return int(backend.get("status", {}).get("readyReplicas") or 0) >= 3
