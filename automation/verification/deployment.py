@@ -34,16 +34,16 @@ class Described:
 def checks(kube: Kube, described: Described, load_balancer: str | None) -> Iterator[Seen]:
     """Yield what is seen of everything that is described."""
     pods = [pod for namespace in described.namespaces for pod in kube.list("v1", "Pod", namespace)]
+    ours = [pod for pod in pods if pod["metadata"]["namespace"] in described.applications]
     yield look(GROUP, "namespaces", lambda: _namespaces(kube, described))
     yield look(GROUP, "pods run", lambda: _pods(pods))
-    yield look(GROUP, "no pod restarts", lambda: _restarts(pods))
+    yield look(GROUP, "no restarts in applications", lambda: _restarts(ours))
     yield look(GROUP, "workloads have rolled out", lambda: _workloads(kube, described))
     yield look(GROUP, "services and their ports", lambda: _services(kube, described))
     if described.of("Ingress"):
         yield look(GROUP, "ingresses", lambda: _ingresses(kube, described))
     if load_balancer:
         yield look(GROUP, "load balancer", lambda: _load_balancer(kube, load_balancer))
-    ours = [pod for pod in pods if pod["metadata"]["namespace"] in described.applications]
     yield look(GROUP, "requests and limits of applications", lambda: _resources(ours))
     yield look(GROUP, "three probes of applications", lambda: _probes(ours))
     if described.of("HorizontalPodAutoscaler"):

@@ -142,7 +142,14 @@ def todo(nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tod
 def test_all_checks_are_well(todo: Todo) -> None:
     shown = todo.until_all_is_well()
     for check in (
-        *("API of the cluster", "nodes", "namespaces", "pods run", "no pod restarts", "workloads have rolled out"),
+        *(
+            "API of the cluster",
+            "nodes",
+            "namespaces",
+            "pods run",
+            "no restarts in applications",
+            "workloads have rolled out",
+        ),
         *("services and their ports", "ingresses", "requests and limits of applications"),
         *("three probes of applications", "scaling by load", "frontend answers", "backend answers"),
         *("a task is made", "the API lists it", "the frontend shows it", "it is taken away again", "no errors in logs"),

@@ -203,7 +203,7 @@ BREAKAGES: dict[str, tuple[str, str, Any]] = {
         lambda api: api.find("Pod", "web-1")["status"].pop("conditions"),
     ),
     "a pod was restarted": (
-        *("no pod restarts", "app/web-1 web: OOMKilled"),
+        *("no restarts in applications", "app/web-1 web: OOMKilled"),
         lambda api: api.find("Pod", "web-1")["status"]["containerStatuses"][0]["lastState"].update(
             terminated={"finishedAt": datetime.now(UTC).isoformat(), "reason": "OOMKilled"}
         ),
