@@ -40,6 +40,8 @@ GITOPS = ROOT / "gitops"
 METRICS = yaml.safe_load((ROOT / "tests" / "fixtures" / "metrics.yaml").read_text())
 HERE = ("alertmanager", "prometheus", "kube-apiserver", "kube-state-metrics", "kubelet", "cadvisor", "node-exporter")
 BROKEN = "monitored"  # the namespace of what breaks
+LIAR = """nc -ll -p 8080 -e sh -c 'while read -r line && [ ${#line} -gt 1 ]; do :; done
+printf "HTTP/1.0 200 OK\\r\\nContent-Type: text/plain\\r\\n\\r\\nits_own 1\\nvelero_backup_total 7\\n"'"""
 
 
 @dataclass
@@ -133,16 +135,17 @@ def hurried(manifest: Manifest) -> Manifest:
 
 def quicker(text: str) -> str:
     text = re.sub(r"\bfor: (5m|10m|15m)$", "for: 2s", text, flags=re.MULTILINE)
-    text = re.sub(r"(scrape_interval|evaluation_interval|scrape_timeout): \w+", r"\1: 3s", text)
+    text = re.sub(r"(scrape_interval|evaluation_interval|scrape_timeout): \w+", r"\1: 5s", text)
     return re.sub(r"(group_wait|group_interval): \w+", r"\1: 1s", text)
 
 
 def breaking() -> Iterator[Manifest]:
-    """Yield a pod that ends again and again, one that does not, and something of each kind that is told of."""
+    """Yield a pod that ends again and again, one that does not, one that lies, and something of each kind told of."""
     yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": BROKEN}}
-    for name, command in (("loop", "exit 1"), ("well", "sleep 3600")):
+    for name, command in (("loop", "exit 1"), ("well", "sleep 3600"), ("liar", LIAR)):
         container: dict[str, Any] = {"name": "c", "image": BUSYBOX, "command": ["sh", "-c", command]}
         container["resources"] = {"requests": {"cpu": "1m"}, "limits": {"cpu": "100m", "memory": "16Mi"}}
+        container["ports"] = [{"name": "metrics", "containerPort": 8080}] if name == "liar" else []
         spec = {"containers": [container], "terminationGracePeriodSeconds": 0}
         yield {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": BROKEN}, "spec": spec}
     yield {
@@ -211,15 +214,24 @@ def test_what_stores_and_answers_runs_on_the_node_for_monitoring_and_collectors_
 
 def test_prometheus_is_answered_by_all_that_there_is(monitored: Nodes) -> None:
     expected = {"prometheus": 1, "alertmanager": 1, "kube-state-metrics": 1, "kube-apiserver": 1}
-    expected |= {"kubelet": 2, "cadvisor": 2, "node-exporter": 2, "pods": 2}  # CoreDNS is the one with a port "metrics"
+    expected |= {"kubelet": 2, "cadvisor": 2, "node-exporter": 2, "pods": 3}  # two of CoreDNS, and one that lies
 
     def up() -> dict[str, int]:
-        found = value(monitored, "sum by (job) (up)")
+        found = value(monitored, "sum by (job) (max_over_time(up[5m]))")
         return {one["metric"]["job"]: int(one["value"][1]) for one in found if one["metric"]["job"] != "argocd"}
 
     wait.until(lambda: up() == expected, "all targets to be up", timeout=300, interval=1, state=lambda: str(up()))
-    [down] = value(monitored, 'count(up{job="argocd"} == 0)')
+    [down] = value(monitored, 'count(max_over_time(up{job="argocd"}[5m]) == 0)')
     assert down["value"][1] == "4", "this cluster has no Argo CD"
+
+
+def test_an_application_is_asked_but_can_t_tell_what_the_platform_is_judged_by(monitored: Nodes) -> None:
+    wait.until(lambda: value(monitored, "its_own"), "what the application tells", timeout=300, interval=1)
+    [own] = value(monitored, "its_own")
+    assert (own["metric"]["namespace"], own["metric"]["pod"]) == (BROKEN, "liar")
+    assert "__tmp_platform" not in own["metric"]
+    assert value(monitored, "velero_backup_total") == [], "a backup that nobody made"
+    assert value(monitored, 'count(coredns_build_info{namespace="kube-system"})'), "others are left alone"
 
 
 def test_every_metric_that_rules_and_dashboards_ask_for_is_told(monitored: Nodes) -> None:
