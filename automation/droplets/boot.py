@@ -5,6 +5,7 @@ The file is written by ``opentofu/modules/cloud-init/files/lib.sh``.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -21,12 +22,18 @@ State = Literal["running", "failed", "done"]
 STATUS = "/var/lib/dogitops/status.json"
 HANDOVER = "/run/dogitops/handover"
 FORMAT = 1
-_INTERVAL = 2.0  # seconds
+_INTERVAL = 1.0  # seconds
+_PATIENT = 10.0  # seconds that the machine itself waits for a change before it answers: connections are dear
 _AGAIN = "After it is corrected, 'systemctl restart dogitops-boot' on the machine goes on with that step."
 # Before there is a status, cloud-init itself tells what went wrong; once our service is enabled, its own is on the way.
 _LOOK = (
     f"cat {STATUS} 2>/dev/null || systemctl is-enabled --quiet dogitops-boot.service || "
     "{ cloud-init status --long; tail -n 15 /var/log/cloud-init-output.log; } >&2"
+)
+_UNCHANGED = (
+    'n=0; while [ "$n" -lt {times} ] && [ "$(sha256sum <'
+    + STATUS
+    + ' 2>/dev/null | cut -c1-64)" = {seen} ]; do sleep 0.2; n=$((n + 1)); done; '
 )
 
 
@@ -54,12 +61,13 @@ class Step:
 
 @dataclass(frozen=True)
 class Status:
-    """How far a boot is; ``waiting_for`` names what must be handed over for it to go on."""
+    """How far a boot is; ``waiting_for`` names what must be handed over for it to go on, ``digest`` this very text."""
 
     state: State
     step: str | None = None
     waiting_for: str | None = None
     updated: str = ""
+    digest: str = field(default="", compare=False)
     steps: tuple[Step, ...] = field(default=())
 
     @property
@@ -81,17 +89,20 @@ def parse(text: str, machine: str = "the machine") -> Status:
                 hint="It was made by another version of dogitops: use that one for it.",
             )
         steps = tuple(Step(**step) for step in raw["steps"])
-        return Status(raw["state"], raw["step"], raw["waiting_for"], raw["updated"], steps)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        return Status(raw["state"], raw["step"], raw["waiting_for"], raw["updated"], digest, steps)
     except (ValueError, KeyError, TypeError) as error:
         raise DogitopsError(f"{STATUS} of {machine} is not what dogitops writes: {error!r}") from error
 
 
-def read(machine: Machine) -> Status | None:
+def read(machine: Machine, *, seen: str = "", patience: float = 0.0) -> Status | None:
     """Return how far the boot is; None where it has not come to our steps yet.
 
+    While that is what was ``seen`` (a sha256), the machine keeps the answer back, for ``patience`` seconds at most.
     Raises BootFailed where cloud-init failed before them; see :meth:`Machine.run` for the other errors.
     """
-    told = machine.run(_LOOK)
+    kept_back = _UNCHANGED.format(seen=seen, times=int(patience / 0.2)) if seen else ""
+    told = machine.run(kept_back + _LOOK)
     if told.stdout.strip():
         return parse(told.stdout, machine.name)
     if re.search(r"^status: (error|done|disabled)", told.stderr, re.MULTILINE):
@@ -129,7 +140,7 @@ def wait_for_boot(
 
     def ended() -> Status | None:
         try:
-            status = read(machine)
+            status = read(machine, seen=last[0].digest if last else "", patience=min(_PATIENT, timeout))
         except Unreachable as error:
             silence[:] = [error.message]
             return None
