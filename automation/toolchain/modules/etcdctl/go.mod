@@ -2,10 +2,9 @@ module dogitops/etcdctl
 
 go 1.24.0
 
-require (
-	go.etcd.io/etcd/etcdctl/v3 v3.6.5
-	go.etcd.io/etcd/etcdutl/v3 v3.6.5
-)
+require go.etcd.io/etcd/etcdctl/v3 v3.6.5
+
+require go.etcd.io/etcd/etcdutl/v3 v3.6.5
 
 require (
 	github.com/VividCortex/ewma v1.2.0 // indirect
