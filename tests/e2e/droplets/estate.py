@@ -72,6 +72,7 @@ class Estate:
                 self._attach(identity, mine)
         for name in self.devices.keys() - {name for name, _ in volumes}:
             run(["losetup", "--detach", self.devices.pop(name)], check=False)
+            (self.folder / f"{name}.disk").unlink(missing_ok=True)  # one of the same name is another volume
 
     def close(self) -> None:
         self._over.set()
