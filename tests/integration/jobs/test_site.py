@@ -96,7 +96,8 @@ def test_generated_secrets_outlive_the_cluster(with_secrets: Workspace, monkeypa
 
 def test_a_secret_without_its_variable_is_named(with_secrets: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("A_TOKEN", raising=False)
-    with pytest.raises(ConfigurationError, match=r"environment.yaml:\d+: a/from-variable token: the variable A_TOKEN is not set"):
+    told = r"environment.yaml:\d+: a/from-variable token: the variable A_TOKEN is not set"
+    with pytest.raises(ConfigurationError, match=told):
         Site("there", workspace=with_secrets).secrets()
 
 

@@ -134,7 +134,8 @@ def test_the_token_of_a_private_repository_is_seeded(
 ) -> None:
     site = changed(workspace, facts, gitops={"token_variable": "GIT_TOKEN"})
     monkeypatch.delenv("GIT_TOKEN", raising=False)
-    with pytest.raises(ConfigurationError, match="the token that reads https://github.com/acme/infra.git: the variable GIT_TOKEN is not set"):
+    told = r"the token that reads https://github.com/acme/infra.git: the variable GIT_TOKEN is not set"
+    with pytest.raises(ConfigurationError, match=told):
         site.secrets()
     monkeypatch.setenv("GIT_TOKEN", "canary-value-9")
     repository = site.secrets()[-1]
