@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -315,3 +317,32 @@ def test_settings_of_its_own_that_the_next_stage_lacks_are_named(desk: Desk) -> 
     desk.commit()
     with pytest.raises(ConfigurationError, match="second has none: gitops/clusters/second/own"):
         desk.prepare("first", "second")
+
+
+def test_the_command_shows_it_and_opens_the_pull_request(desk: Desk) -> None:
+    variables = {
+        "DOGITOPS_ROOT": str(desk.clone),
+        "GITHUB_API_URL": desk.hub.url,
+        "GITHUB_TOKEN": desk.github.token.reveal(),
+        "GITHUB_REPOSITORY": REPOSITORY,
+    }
+
+    def promoted(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "automation", "promote", *words],
+            env={**os.environ, **variables},
+            cwd=FIXTURE.parents[3],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    shown = promoted("first", "second", "--dry-run")
+    assert shown.returncode == 0, shown.stderr
+    assert "### second gets what first runs" in shown.stdout
+    assert list(desk.github.repo.get_pulls()) == []
+    opened = promoted("first", "second")
+    assert opened.returncode == 0, opened.stderr
+    [pull] = desk.github.repo.get_pulls()
+    assert f"Opened: {pull.html_url}" in opened.stderr
+    assert promoted("first", "third").returncode == 3
