@@ -26,10 +26,12 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 _LONGEST = (
-    *("test_pull_requests", "test_main_job", "test_scheduled_workflows", "test_scheduled_drills"),
-    *("test_bad_luck", "test_clusters", "test_monitoring", "test_todo", "test_kube_fixture"),
+    *("test_kubeadm", "test_bootstrap", "test_restore", "test_pull_requests", "test_main_job"),
+    *("test_scheduled_workflows", "test_scheduled_drills", "test_bad_luck"),
+    *("test_clusters", "test_guard_rails", "test_monitoring", "test_todo", "test_kube_fixture"),
 )
 _TOGETHER = {  # they share a cluster, or what there is once
+    "tests/e2e/test_guard_rails.py": "tests/e2e/test_clusters.py",
     "tests/e2e/test_kube_fixture.py": "tests/e2e/test_clusters.py",
     "tests/e2e/test_monitoring.py": "tests/e2e/test_clusters.py",
     "tests/e2e/test_todo.py": "tests/e2e/test_clusters.py",

@@ -32,7 +32,7 @@ from tests.e2e.pulls import make_tree
 from tests.e2e.scheduled import EPHEMERAL, Scheduled, scheduled
 from tests.integration.simulators.digitalocean.ocean import standing
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.thorough]
 
 BACKUP, BUCKET = "before", "dogitops-ephemeral-backups"
 COMPLETED = {"spec": {"includedNamespaces": ["ledger"]}, "status": {"phase": "Completed"}}

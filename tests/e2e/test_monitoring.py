@@ -97,12 +97,17 @@ def monitored(nodes: Nodes, webhook: Webhook) -> Iterator[Nodes]:
     run([install.path("kind"), "load", "docker-image", "--name", NAME, "--nodes", WORKER, *here], timeout=600)
     nodes.kube.patch("v1", "Node", WORKER, {"metadata": {"labels": {"workload": "monitoring"}}})
     secret = {"name": "alertmanager-receiver", "namespace": "monitoring"}
+    broken = list(breaking())
     try:
+        nodes.kube.apply_all(broken[:1])
+        wait.until(
+            lambda: nodes.kube.get("v1", "ServiceAccount", "default", BROKEN), "the namespace's account", timeout=60
+        )
         nodes.kube.apply_all(
             [
                 *manifests,
                 {"apiVersion": "v1", "kind": "Secret", "metadata": secret, "stringData": {"url": webhook.url}},
-                *breaking(),
+                *broken[1:],
             ]
         )
         nodes.kube.wait_for_pods("monitoring", timeout=400)

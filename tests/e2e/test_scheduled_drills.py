@@ -23,7 +23,7 @@ from tests.e2e.pulls import make_tree
 from tests.e2e.scheduled import NAME, Scheduled, leaks, newest, scheduled
 from tests.integration.simulators.digitalocean.ocean import standing
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.thorough]
 CREATION = ("POST", "/v2/kubernetes/clusters")
 
 

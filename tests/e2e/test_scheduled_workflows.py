@@ -13,7 +13,7 @@ from automation.simulators.digitalocean import Fault
 from tests.e2e.pulls import make_tree
 from tests.e2e.scheduled import EPHEMERAL, NAME, Scheduled, leaks, scheduled
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.thorough]
 LIFE = {"environment": "ephemeral", "clusters": "DigitalOcean"}
 
 

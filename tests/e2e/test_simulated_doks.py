@@ -29,7 +29,7 @@ from tests.integration.simulators.digitalocean.ocean import client_of
 
 TAINT = {"key": "only", "value": "batch", "effect": "NoSchedule"}
 POOL: dict[str, Any] = {"name": "dogitops-e2e-web", "size": "s-2vcpu-4gb", "count": 1, "labels": {"tier": "web"}}
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.thorough]
 MINUTES = 300.0
 
 

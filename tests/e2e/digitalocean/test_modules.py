@@ -23,7 +23,7 @@ from automation.toolchain import install
 from tests.e2e.digitalocean.provider import Root, buckets
 from tests.integration.simulators.digitalocean.ocean import client_of
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.thorough]
 
 ROOT = Path(__file__).parents[3]
 OPENTOFU = ROOT / "opentofu"

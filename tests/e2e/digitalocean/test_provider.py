@@ -13,7 +13,7 @@ from automation.simulators.digitalocean import DigitalOceanSimulator, Fault
 from tests.e2e.digitalocean.provider import Root, asked_for, buckets, root_of, simulated
 from tests.integration.simulators.digitalocean.ocean import standing
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.thorough]
 CONFIGURATIONS = Path(__file__).parent
 # Addresses that are taken out of the state and imported again, and what by: the resource's values in braces. Those that
 # are not here, the provider can't import.

@@ -22,7 +22,7 @@ from tests import faults
 from tests.e2e.digitalocean.provider import APPLY, Root, asked_for, root_of, simulated
 from tests.integration.simulators.digitalocean.ocean import standing
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.thorough]
 
 DROPLET = """
 resource "digitalocean_droplet" "web" {

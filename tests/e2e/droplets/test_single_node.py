@@ -20,7 +20,7 @@ from tests.e2e.droplets.local import artifact, block_device, droplet, mirror, re
 from tests.e2e.droplets.local import docker as run_docker
 from tests.e2e.droplets.test_user_data import K3S
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.thorough]
 
 NAME = "dogitops-droplet-single"
 VOLUME = "/dev/disk/by-id/scsi-0DO_Volume_dogitops-test-data"
