@@ -17,9 +17,6 @@ import yaml
 from automation.gitops.manifests import Manifest, render
 from automation.toolchain.cache import Damaged
 from automation.toolchain.install import Installer
-from tests.unit.gitops.conftest import kustomize
-
-__all__ = ["kustomize"]  # a fixture: the pinned one, or the test is skipped
 
 ROOT = Path(__file__).parents[3]
 

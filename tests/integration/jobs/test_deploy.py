@@ -18,7 +18,7 @@ from automation.jobs import deploy
 from automation.jobs.site import Site
 from automation.toolchain import install
 from automation.workspace import Workspace
-from tests.unit.gitops.api import Api
+from tests.integration.gitops.api import Api
 
 ROOT = Path(__file__).resolve().parents[3]
 IMAGE = "registry.digitalocean.com/dogitops-todo-registry/todo-backend"

@@ -20,7 +20,7 @@ from automation.jobs import bootstrap, lasting, leaks, secrets
 from automation.jobs.site import Site
 from automation.toolchain import install
 from automation.workspace import Workspace
-from tests.unit.gitops.api import Api
+from tests.integration.gitops.api import Api
 
 VALUE = "canary-value-of-the-database"
 MADE = {"namespace": "app", "name": "made", "keys": {"password": {"generate": 24}}}

@@ -18,7 +18,7 @@ from automation.verification import deployment, infrastructure, smoke
 from automation.verification.deployment import Described
 from automation.verification.entrance import ByAddress, ByApi, Unanswered, ask
 from automation.verification.seen import Seen
-from tests.unit.gitops.api import Api
+from tests.integration.gitops.api import Api
 
 KINDS = {
     "v1": {

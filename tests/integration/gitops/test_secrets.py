@@ -7,7 +7,7 @@ import pytest
 from automation.errors import ConfigurationError
 from automation.gitops.secrets import SecretSpec, repository_credentials, seed
 from automation.secret import Secret
-from tests.unit.gitops.api import Api
+from tests.integration.gitops.api import Api
 
 PASSWORD = Secret("correct horse battery")
 

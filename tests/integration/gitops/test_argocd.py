@@ -10,7 +10,7 @@ import yaml
 from automation.errors import ConfigurationError, DeadlineExceeded
 from automation.gitops import argocd
 from automation.gitops.installation import API, bootstrap_manifests, cluster_secret
-from tests.unit.gitops.api import Api, Manifest
+from tests.integration.gitops.api import Api, Manifest
 
 ROOT = Path(__file__).parents[3]
 COMMIT = "a" * 40

@@ -12,7 +12,7 @@ import pytest
 
 from automation.gitops.server import Server
 from automation.gitops.view import View
-from tests.unit.gitops.conftest import git
+from tests.integration.gitops.conftest import git
 
 
 def packet(line: str) -> bytes:

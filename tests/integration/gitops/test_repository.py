@@ -9,7 +9,7 @@ import pytest
 from automation import daemon
 from automation.errors import ConfigurationError
 from automation.gitops import repository
-from tests.unit.gitops.conftest import git
+from tests.integration.gitops.conftest import git
 
 
 @pytest.fixture

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from automation.gitops.server import Server
+from automation.gitops.view import View
+from tests.integration.gitops.api import Api
+from tests.unit.gitops.conftest import kustomize
+
+__all__ = ["kustomize"]  # a fixture, for the tests beside this file
+
+
+def git(folder: Path, *arguments: str) -> str:
+    options = ["-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main"]
+    done = subprocess.run(["git", *options, *arguments], cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """Make a repository with one commit."""
+    folder = tmp_path / "clone"
+    (folder / "gitops").mkdir(parents=True)
+    (folder / "gitops" / "a.yaml").write_text("a: 1\n")
+    git(folder, "init", "--quiet")
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "-m", "First")
+    return folder
+
+
+@pytest.fixture
+def served(clone: Path, tmp_path: Path) -> Iterator[str]:
+    """Give the URL of the clone, served by a real server in a thread."""
+    with Server(("127.0.0.1", 0), View(clone / ".git", tmp_path / "view")) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/repository.git"
+        server.shutdown()
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Api]:
+    """Give a stand-in for a cluster's API."""
+    with Api(tmp_path / "kubeconfig") as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server
+        server.shutdown()
