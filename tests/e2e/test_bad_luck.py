@@ -152,6 +152,7 @@ def test_a_cluster_lost_outside_is_planned_again(unlucky: Clone) -> None:
     assert "terraform_data.cluster" in unlucky.ok("plan", "local")
 
 
+@pytest.mark.thorough
 def test_a_half_created_cluster_is_made_anew(unlucky: Clone) -> None:
     creating = unlucky.start("cluster", "create", "local")
     wait.until(node_exists, "the cluster's node", timeout=120, interval=0.1)

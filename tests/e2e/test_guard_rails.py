@@ -21,7 +21,7 @@ from automation.toolchain import install
 from tests.e2e.nodes import Nodes
 
 pytest_plugins = ("tests.e2e.nodes",)
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.thorough]
 
 ROOT = Path(__file__).parents[2]
 PLATFORM = ROOT / "gitops" / "platform"

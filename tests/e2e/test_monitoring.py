@@ -33,7 +33,7 @@ from tests.e2e.nodes import BUSYBOX, CONTROL_PLANE, NAME, WORKER, Nodes
 from tests.integration.monitoring import watched
 
 pytest_plugins = ("tests.e2e.nodes",)
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.thorough]
 
 ROOT = Path(__file__).resolve().parents[2]
 GITOPS = ROOT / "gitops"

@@ -22,7 +22,7 @@ from tests.e2e.images import in_docker
 from tests.e2e.nodes import NAME, Nodes
 
 pytest_plugins = ("tests.e2e.nodes",)
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.thorough]
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMESPACE = "todo-app-prod"
@@ -178,7 +178,6 @@ def test_a_database_that_is_away_turns_the_checks_red(todo: Todo) -> None:
     kube.patch("apps/v1", "Deployment", "database", {"spec": {"replicas": 1}}, NAMESPACE)
 
 
-@pytest.mark.thorough
 def test_a_rotated_password_is_what_everything_runs_with(todo: Todo) -> None:
     before = todo.kube.get("v1", "Secret", "redis-secret", NAMESPACE)["data"]["password"]
     wait.until(
