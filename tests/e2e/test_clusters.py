@@ -14,7 +14,7 @@ from automation import wait
 from automation.clusters.base import ClusterSpec
 from automation.clusters.existing import ExistingProvider
 from automation.clusters.k3d import K3dProvider
-from automation.errors import ConfigurationError, Refused
+from automation.errors import CommandFailed, ConfigurationError, Refused
 from automation.jobs.providers import K3S_IMAGE
 from automation.kube import Kube, pod_is_ready
 from automation.toolchain import install
@@ -68,8 +68,17 @@ def test_pods_on_both_nodes_reach_each_other(nodes: Nodes) -> None:
     pods = serve(nodes.kube)
     assert {pod["spec"]["nodeName"] for pod in pods} == {CONTROL_PLANE, WORKER}
     assert reach_each_other(nodes.kube, pods)
-    for pod in pods:  # and by the Service, whose name the cluster's DNS knows
-        told = nodes.kube.execute("default", pod["metadata"]["name"], ["timeout", "10", "wget", "-qO-", "http://web"])
+    for pod in pods:  # and by the Service, whose name the cluster's DNS knows, once it has heard of it
+
+        def answered(name: str = pod["metadata"]["name"]) -> str:
+            try:
+                return nodes.kube.execute("default", name, ["timeout", "10", "wget", "-qO-", "http://web"])
+            except CommandFailed as error:
+                if "bad address" not in error.output:
+                    raise
+                return ""
+
+        told = wait.until(answered, "the Service's name", timeout=60, interval=1)
         assert told.strip() in {one["metadata"]["name"] for one in pods}
 
 
