@@ -14,7 +14,7 @@ from automation import wait
 from automation.clusters.base import ClusterSpec
 from automation.clusters.existing import ExistingProvider
 from automation.clusters.k3d import K3dProvider
-from automation.errors import CommandFailed, ConfigurationError, Refused
+from automation.errors import CommandFailed, ConfigurationError, DogitopsError, Refused
 from automation.jobs.providers import K3S_IMAGE
 from automation.kube import Kube, pod_is_ready
 from automation.toolchain import install
@@ -109,7 +109,14 @@ def test_a_stopped_cluster_comes_back_with_its_data(nodes: Nodes) -> None:
     found = kube.get("v1", "ConfigMap", "kept", "default")
     assert found is not None
     assert found["data"] == {"a": "b"}
-    assert reach_each_other(kube, serve(kube))
+
+    def reached() -> bool:
+        try:
+            return reach_each_other(kube, serve(kube))
+        except DogitopsError:  # what the API still tells of pods may be of before the stop
+            return False
+
+    assert wait.until(reached, "pods that reach each other again", timeout=120, interval=1)
 
 
 @pytest.mark.parametrize("name", ["kind", "production", "dogitops"])
