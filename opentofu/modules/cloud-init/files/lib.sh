@@ -101,6 +101,6 @@ private_address() {
     to="$(getent ahostsv4 "$1" | awk '{ print $1; exit }')"
     ip -4 route get "${to:-$1}" | awk '{ for (i = 1; i < NF; i++) if ($i == "src") print $(i + 1) }'
   else
-    curl -fsS --max-time 5 http://169.254.169.254/metadata/v1/interfaces/private/0/ipv4/address
+    curl -fsS --max-time 5 --retry 5 --retry-all-errors http://169.254.169.254/metadata/v1/interfaces/private/0/ipv4/address
   fi
 }
