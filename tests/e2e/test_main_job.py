@@ -154,7 +154,6 @@ def test_a_planted_loss_turns_the_drill_red(clone: Clone) -> None:
     assert newest.verdict == "failed"
     assert newest.data
     assert newest.data.missing == 1
-    assert len(newest.reasons) == 1, "all else came back"
 
 
 def test_interrupted_it_says_how_to_go_on(clone: Clone) -> None:
