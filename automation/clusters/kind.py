@@ -176,24 +176,19 @@ class KindProvider:
     def _configure_ptp(self, spec: ClusterSpec) -> None:
         """Write each node's CNI configuration for its pod range, and routes to the other nodes' ranges."""
 
-        def assigned() -> dict[str, tuple[str, str]] | None:
+        def assigned() -> dict[str, str] | None:
             listed = json.loads(self._kubectl(spec.name, "get", "nodes", "-o", "json") or '{"items": []}')
-            found = {
-                node["metadata"]["name"]: (
-                    node["spec"].get("podCIDR", ""),
-                    next(a["address"] for a in node["status"]["addresses"] if a["type"] == "InternalIP"),
-                )
-                for node in listed["items"]
-            }
-            return found if len(found) == spec.nodes and all(cidr for cidr, _ in found.values()) else None
+            found = {node["metadata"]["name"]: node["spec"].get("podCIDR", "") for node in listed["items"]}
+            return found if len(found) == spec.nodes and all(found.values()) else None
 
         ranges = wait.until(
             assigned, "pod address ranges of all nodes", timeout=self.patience, interval=0.3, hint=_HINT
         )
-        for node, (cidr, _) in ranges.items():
-            for other, (other_cidr, other_address) in ranges.items():
+        addresses = _addresses(list(ranges))
+        for node, cidr in ranges.items():
+            for other, others in ranges.items():
                 if other != node:
-                    run(["docker", "exec", node, "ip", "route", "replace", other_cidr, "via", other_address])
+                    run(["docker", "exec", node, "ip", "route", "replace", others, "via", addresses[other]])
             run(
                 ["docker", "exec", "-i", node, "tee", "/etc/cni/net.d/10-dogitops.conflist"],
                 stdin=json.dumps(_conflist(cidr)),
@@ -214,6 +209,14 @@ class KindProvider:
             state=lambda: self._kubectl(spec.name, "get", "nodes", "--no-headers").strip() or "no answer",
             hint=_HINT,
         )
+
+
+def _addresses(nodes: Sequence[str]) -> dict[str, str]:
+    """Return the nodes' addresses, from the engine: the API may still tell those of before a stop."""
+    told = json.loads(run(["docker", "inspect", *nodes]).stdout)
+    return {
+        node["Name"].lstrip("/"): next(iter(node["NetworkSettings"]["Networks"].values()))["IPAddress"] for node in told
+    }
 
 
 def _conflist(cidr: str) -> dict[str, Any]:

@@ -26,9 +26,11 @@ _INTERVAL = 1.0  # seconds
 _PATIENT = 10.0  # seconds that the machine itself waits for a change before it answers: connections are dear
 _AGAIN = "After it is corrected, 'systemctl restart dogitops-boot' on the machine goes on with that step."
 # Before there is a status, cloud-init itself tells what went wrong; once our service is enabled, its own is on the way.
+# Both are looked for again after cloud-init was asked: it may have ended well meanwhile.
+_OURS = f"cat {STATUS} 2>/dev/null || systemctl is-enabled --quiet dogitops-boot.service"
 _LOOK = (
-    f"cat {STATUS} 2>/dev/null || systemctl is-enabled --quiet dogitops-boot.service || "
-    "{ cloud-init status --long; tail -n 15 /var/log/cloud-init-output.log; } >&2"
+    f"{_OURS} || {{ told=$(cloud-init status --long); {_OURS} || "
+    '{ echo "$told"; tail -n 15 /var/log/cloud-init-output.log; } >&2; }'
 )
 _UNCHANGED = (
     'n=0; while [ "$n" -lt {times} ] && [ "$(sha256sum <'

@@ -18,6 +18,7 @@ from automation.errors import CommandFailed, ConfigurationError, DogitopsError, 
 from automation.jobs.providers import K3S_IMAGE
 from automation.kube import Kube, pod_is_ready
 from automation.toolchain import install
+from tests.e2e.images import in_docker
 from tests.e2e.nodes import BUSYBOX, CONTROL_PLANE, NAME, WORKER, Nodes, docker, inspected
 
 pytest_plugins = ("tests.e2e.nodes",)
@@ -51,10 +52,9 @@ def test_each_node_knows_the_way_to_the_pods_of_the_other(nodes: Nodes) -> None:
     if nodes.provider.cni != "ptp":
         pytest.skip("this node image brings kind's own network")
     ranges = {node["metadata"]["name"]: node["spec"]["podCIDR"] for node in nodes.kube.list("v1", "Node")}
-    addresses = {one["Name"].lstrip("/"): one["NetworkSettings"]["Networks"][NAME]["IPAddress"] for one in inspected()}
     for node, other in ((CONTROL_PLANE, WORKER), (WORKER, CONTROL_PLANE)):
         host = testinfra.get_host(f"docker://{node}")
-        assert f"{ranges[other]} via {addresses[other]}" in host.check_output("ip route")
+        assert f"{ranges[other]} via {addresses()[other]}" in host.check_output("ip route")
         assert ranges[node] in host.file("/etc/cni/net.d/10-dogitops.conflist").content_string
 
 
@@ -99,11 +99,18 @@ def test_a_cluster_of_another_description_is_refused_and_kept(nodes: Nodes) -> N
     assert nodes.kube.ready()
 
 
-def test_a_stopped_cluster_comes_back_with_its_data(nodes: Nodes) -> None:
+def test_a_stopped_cluster_comes_back_with_its_data_at_other_addresses(nodes: Nodes) -> None:
     kube = nodes.kube
     kube.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kept"}, "data": {"a": "b"}})
+    before = addresses()
     docker("stop", "--time", "10", CONTROL_PLANE, WORKER)  # as a reboot leaves them
-    nodes.provider.create(nodes.spec, nodes.kubeconfig)
+    # The engine gives addresses in the order of starting: what takes the first ones moves the nodes.
+    squatters = [docker("run", "--detach", "--network", NAME, in_docker(BUSYBOX), "sleep", "600") for _ in before]
+    try:
+        nodes.provider.create(nodes.spec, nodes.kubeconfig)
+    finally:
+        docker("rm", "--force", *squatters)
+    assert not set(addresses().values()) & set(before.values())
     kube = nodes.kube
     assert wait.until(kube.ready, "the API", timeout=60)
     found = kube.get("v1", "ConfigMap", "kept", "default")
@@ -161,6 +168,10 @@ def test_k3d_makes_the_same_cluster(docker: None, tmp_path: Path) -> None:
     finally:
         assert provider.delete(spec.name)
     assert not provider.exists(spec.name)
+
+
+def addresses() -> dict[str, str]:
+    return {one["Name"].lstrip("/"): one["NetworkSettings"]["Networks"][NAME]["IPAddress"] for one in inspected()}
 
 
 def serve(kube: Kube) -> list[dict]:
