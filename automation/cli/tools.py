@@ -17,9 +17,7 @@ def install(
         list[str] | None, typer.Argument(help="Tools or programs; default: what environment local needs here.")
     ] = None,
     *,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Every tool, but what only images of workbench hold.")
-    ] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Every tool of the catalogue.")] = False,
 ) -> None:
     """Make tools ready; what is ready already is left as it is."""
     from automation.toolchain.install import Installer  # noqa: PLC0415
@@ -27,7 +25,7 @@ def install(
     installer = Installer.default()
     catalogue = installer.catalogue
     if everything:
-        wanted = [name for name, tool in catalogue.tools.items() if tool.needed_for != ["workbench"]]
+        wanted = list(catalogue.tools)
     elif names:
         wanted = [name if name in catalogue.tools else catalogue.tool_of(name) for name in names]
     else:
