@@ -101,7 +101,7 @@ def answer() -> None:
     from automation.jobs import answer as job  # noqa: PLC0415
     from automation.jobs.pull_request import Place  # noqa: PLC0415
     from automation.jobs.site import Site  # noqa: PLC0415
-    from automation.opentofu.comment.markdown import text as escaped  # noqa: PLC0415
+    from automation.markdown import text as escaped  # noqa: PLC0415
 
     met = event.current()
     if met is None or met.comment is None:

@@ -1,8 +1,8 @@
 """The comment on a pull request: what a plan would do, grasped in three seconds and readable to the end.
 
 What is destroyed or replaced comes first and is never cut; all else has its place in a budget
-(:mod:`automation.opentofu.comment.budget`). Nothing from a plan can end a fence, forge a heading, or ping somebody
-(:mod:`automation.opentofu.comment.markdown`). The hidden header is not part of it.
+(:mod:`automation.fitting`). Nothing from a plan can end a fence, forge a heading, or ping somebody
+(:mod:`automation.markdown`). The hidden header is not part of it.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from automation.fitting import LIMIT, Entry, Listing, Part, Whole, fit
+from automation.markdown import alert, code, cut, fence, inert, number
 from automation.opentofu import collection, diff
 from automation.opentofu.canonical import Difference
 from automation.opentofu.comment import lost as comment_lost
 from automation.opentofu.comment import parts as comment_parts
-from automation.opentofu.comment.budget import LIMIT, Entry, Listing, Part, Whole, fit
 from automation.opentofu.comment.facts import DIGEST, Facts, checks, footer, headline, listed, notice, policies, verdict
-from automation.opentofu.comment.markdown import alert, code, cut, fence, inert, number
 from automation.opentofu.comment.parts import Unfolded
 from automation.opentofu.comment.price import cost_part
 from automation.opentofu.outcome import Outcome, State, Step

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from automation.fitting import Entry, Listing
+from automation.markdown import alert, code, cut, inert, number, text
 from automation.opentofu import cost
-from automation.opentofu.comment.budget import Entry, Listing, type_of
-from automation.opentofu.comment.markdown import alert, code, cut, inert, number, text
+from automation.opentofu.comment.addresses import type_of
 from automation.opentofu.comment.price import money
 from automation.opentofu.guard import Finding
 from automation.opentofu.plan import Check, Plan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from automation.opentofu.comment.markdown import cut, inert
+from automation.markdown import cut, inert
 from automation.opentofu.diff import AttributeChange
 from automation.opentofu.plan import Action
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from automation.fitting import LIMIT
+from automation.markdown import alert, code, cut, fence, inert, text
 from automation.opentofu.comment import compose
-from automation.opentofu.comment.budget import LIMIT
 from automation.opentofu.comment.facts import Facts
-from automation.opentofu.comment.markdown import alert, code, cut, fence, inert, text
 from automation.opentofu.plan import Plan
 
 _HOW = "A pull request puts it right: its plan shows what merging would change."

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, partial
 
+from automation.fitting import Entry, Listing, Whole
+from automation.markdown import code, cut, details, fence, html, html_text, inert, number
 from automation.opentofu import diff
 from automation.opentofu.comment import lines as comment_diff
-from automation.opentofu.comment.budget import Entry, Listing, Whole, compact, kind_of
-from automation.opentofu.comment.markdown import code, cut, details, fence, html, html_text, inert, number
+from automation.opentofu.comment.addresses import compact, kind_of
 from automation.opentofu.diff import AttributeChange
 from automation.opentofu.plan import Action, OutputChange, Plan, ResourceChange
 from automation.opentofu.redact import Tree

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from automation.opentofu.comment.budget import Whole
-from automation.opentofu.comment.markdown import code, cut, number, table, text
+from automation.fitting import Whole
+from automation.markdown import code, cut, number, table, text
 from automation.opentofu.cost import Amount, Difference, Unpriced
 
 _ROWS = 12

@@ -12,20 +12,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from automation import markdown
 from automation.opentofu import comment, cost, guard
 from automation.opentofu.canonical import Difference
-from automation.opentofu.comment import Facts, markdown
+from automation.opentofu.comment import Facts
 from automation.opentofu.guard import Finding
 from automation.opentofu.outcome import Outcome, State, Step
 from automation.opentofu.plan import Plan, parse
 from automation.opentofu.policy import PolicyResult
 from automation.opentofu.redact import Redactor
 from automation.secret import Secret
+from tests.unit import github_view
+from tests.unit.nasty import NASTY, texts
 
-from . import github_view
 from .plans import change, document, fixture, planned
 from .test_canaries import FORMS, KNOWN, LINES, documents
-from .test_markdown import NASTY, texts
 
 ROOT = Path(__file__).resolve().parents[3]
 LIMIT = 65_000

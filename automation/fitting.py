@@ -6,13 +6,12 @@ it is given room. Room is given by importance; a part that could say still more 
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from automation.opentofu.comment import markdown
+from automation import markdown
 
 HARD_LIMIT = 65_536  # characters of a comment's body; GitHub answers 422 to more
 LIMIT = 65_000  # what we fill, so that a header of ours fits in front
@@ -22,9 +21,6 @@ _LEAST_KINDS = 4
 _WORTH = 20  # names of fewer than one in so many are left to the counts
 _UNFOLDED = 25  # lines that are shown without a click
 _LABEL = 72
-_KEY = re.compile(r'\[(?:"(?:[^"\\]|\\.)*"|-?\d+)\]')
-_NUMBERED = re.compile(r"^(.*)\[(\d+)\]$", re.DOTALL)
-_KEYED = re.compile(r'^(.*?)(\["(?:[^"\\]|\\.)*"\])$', re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -198,39 +194,3 @@ def counted(entries: Iterable[Entry], *, more: bool = False, kinds: int = _KINDS
     width = max(len(f"{many:,}") for many, _ in rows)
     lead = "And, by kind:\n\n" if more else ""
     return lead + markdown.fence((f"{many:>{width},} \u00d7 {kind}" for many, kind in rows), "text")
-
-
-def kind_of(resource_type: str, module: str) -> str:
-    """Return what a resource is counted by: its type and its module, without the keys of instances."""
-    return f"{resource_type} in {_KEY.sub('[*]', module)}" if module else resource_type
-
-
-def type_of(address: str) -> str:
-    """Return the resource type in an address: ``x_y`` of ``module.a["b"].x_y.name[0]``."""
-    parts = _KEY.sub("", address).split(".")
-    return parts[-2] if len(parts) > 1 else address
-
-
-def compact(addresses: Iterable[str]) -> list[str]:
-    """Return lines that still name every address: the instances of one resource share a line (``x[0-41, 43]``)."""
-    lines: list[str] = []
-    instances: dict[str, tuple[list[int], list[str]]] = {}
-    for address in addresses:
-        if found := _NUMBERED.match(address):
-            instances.setdefault(found[1], ([], []))[0].append(int(found[2]))
-        elif found := _KEYED.match(address):
-            instances.setdefault(found[1], ([], []))[1].append(found[2][1:-1])
-        else:
-            lines.append(address)
-    told = (f"{stem}[{', '.join([*_ranges(numbers), *keys])}]" for stem, (numbers, keys) in instances.items())
-    return [*lines, *told]
-
-
-def _ranges(numbers: list[int]) -> list[str]:
-    found: list[tuple[int, int]] = []
-    for number in sorted(numbers):
-        if found and number == found[-1][1] + 1:
-            found[-1] = (found[-1][0], number)
-        else:
-            found.append((number, number))
-    return [f"{low}" if low == high else f"{low}-{high}" for low, high in found]

@@ -1,4 +1,4 @@
-"""GitHub Markdown around text that nobody vouches for: nothing from a plan can close a fence, forge a heading, or ping.
+"""GitHub Markdown around text that nobody vouches for: nothing of it can close a fence, forge a heading, or ping.
 
 Each place that takes such text has its own escaping: a fenced block (:func:`inert`, :func:`fence`), HTML that Markdown
 does not look into (:func:`html`, :func:`html_text`), and Markdown itself (:func:`text`, :func:`code`). All of them show

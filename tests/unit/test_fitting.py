@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automation.opentofu.comment import budget
-from automation.opentofu.comment.budget import Entry, Listing, Whole, compact, counted, fit
+from automation.fitting import Entry, Listing, Whole, counted, fit
 
 
 def entries(many: int, size: int = 200) -> list[Entry]:
@@ -75,22 +74,3 @@ def test_kinds_are_counted_largest_first() -> None:
     found = counted([Entry("", f"kind {n}", weight=n) for n in range(1, 30)])
     assert found.splitlines()[1] == " 29 \u00d7 kind 29"
     assert found.splitlines()[-2] == "153 \u00d7 17 other kinds"
-
-
-@pytest.mark.parametrize(
-    ("addresses", "lines"),
-    [
-        (["a.b[0]", "a.b[2]", "a.b[1]", "a.b[7]"], ["a.b[0-2, 7]"]),
-        (['a.b["x"]', "a.c", 'a.b["y"]'], ["a.c", 'a.b["x", "y"]']),
-        (["a.b", "a.b[0]"], ["a.b", "a.b[0]"]),
-        (['module.m["x"].a.b', 'module.m["y"].a.b'], ['module.m["x"].a.b', 'module.m["y"].a.b']),
-        (['a.b["q\\"]x"]'], ['a.b["q\\"]x"]']),
-    ],
-)
-def test_instances_share_a_line(addresses: list[str], lines: list[str]) -> None:
-    assert compact(addresses) == lines
-
-
-def test_instances_of_a_module_are_one_kind() -> None:
-    assert budget.kind_of("x_y", 'module.a["b]"].module.c[3]') == "x_y in module.a[*].module.c[*]"
-    assert budget.kind_of("x_y", "") == "x_y"
