@@ -15,8 +15,8 @@ PACKAGE = Path(__file__).resolve().parents[2] / "automation"
 
 ROOMS = frozenset(
     {
-        *("clusters", "digitalocean", "droplets", "github", "gitops", "opentofu", "recovery", "simulators"),
-        *("toolchain", "verification"),
+        *("clusters", "digitalocean", "droplets", "github", "gitops", "opentofu", "overview", "recovery"),
+        *("simulators", "toolchain", "verification"),
     }
 )
 GROUND_PACKAGES = frozenset({"kube"})  # the seam to a cluster's API, which several rooms stand on
