@@ -28,11 +28,12 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 _LONGEST = (
     *("test_kubeadm", "test_bootstrap", "test_restore", "test_pull_requests", "test_main_job"),
     *("test_scheduled_workflows", "test_scheduled_drills", "test_bad_luck"),
-    *("test_clusters", "test_guard_rails", "test_monitoring", "test_todo", "test_kube_fixture"),
+    *("test_clusters", "test_guard_rails", "test_monitoring", "test_todo", "test_logs", "test_kube_fixture"),
 )
 _TOGETHER = {  # they share a cluster, or what there is once
     "tests/e2e/test_guard_rails.py": "tests/e2e/test_clusters.py",
     "tests/e2e/test_kube_fixture.py": "tests/e2e/test_clusters.py",
+    "tests/e2e/test_logs.py": "tests/e2e/test_clusters.py",
     "tests/e2e/test_monitoring.py": "tests/e2e/test_clusters.py",
     "tests/e2e/test_todo.py": "tests/e2e/test_clusters.py",
     "tests/e2e/droplets/test_restore.py": "tests/e2e/droplets/test_bootstrap.py",  # the addresses of droplets

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from automation.errors import DogitopsError
+from automation.kube import Kube
 from automation.toolchain import engine, install
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,6 +40,10 @@ class Clone:
     @property
     def kept(self) -> Path:
         return self.root / ".dogitops" / "local"
+
+    @property
+    def kube(self) -> Kube:
+        return Kube(self.kept / "kubeconfig")
 
     def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

@@ -12,8 +12,11 @@ import pytest
 import testinfra
 
 from automation import wait
+from automation.gitops import argocd
+from automation.gitops.installation import API
+from automation.kube import Kube, pod_is_ready
 from automation.recovery import evidence
-from tests.e2e.conftest import CLUSTER, Clone
+from tests.e2e.conftest import CLUSTER, Clone, git
 
 pytestmark = pytest.mark.e2e
 
@@ -96,10 +99,115 @@ def test_a_commit_reaches_the_cluster_by_sync_alone(clone: Clone) -> None:
 
 
 def test_metrics_are_served(clone: Clone) -> None:
-    told = wait.until(
-        lambda: clone.kubectl("get", "--raw", "/apis/metrics.k8s.io/v1beta1/nodes"), "metrics", timeout=120, interval=3
-    )
-    assert json.loads(told)["items"]
+    assert wait.until(lambda: metrics(clone), "metrics", timeout=120, interval=3)
+
+
+@pytest.mark.thorough
+def test_what_is_deleted_by_hand_comes_back_without_a_commit(clone: Clone) -> None:
+    kube = clone.kube
+    delivered(clone, "ledger")
+    gone = (("apps/v1", "Deployment", "writer"), ("v1", "ConfigMap", "from-a-commit"), ("v1", "Service", "redis"))
+    before = {one: uid(kube, *one, "ledger") for one in gone}
+    for one in gone:
+        assert kube.delete(*one, "ledger", timeout=120)
+
+    def back() -> bool:
+        return all(uid(kube, *one, "ledger") not in {"", before[one]} for one in gone)
+
+    wait.until(back, "what was deleted to come back", timeout=400, interval=0.5)
+    argocd.wait_until_synced(kube, {"ledger"}, timeout=400)
+    assert kube.wait_for_pods("ledger", "app.kubernetes.io/name=writer", timeout=120)
+
+
+@pytest.mark.thorough
+def test_a_commit_that_takes_a_database_and_a_schedule_away_takes_neither_data_nor_schedule(clone: Clone) -> None:
+    kube = clone.kube
+    claim = ("v1", "PersistentVolumeClaim", "data-redis-0", "ledger")
+    schedule = ("velero.io/v1", "Schedule", "daily", "velero")
+    before, entries = [uid(kube, *claim), uid(kube, *schedule)], last_entry(kube)
+    without(clone.root / "gitops/apps/ledger/kustomization.yaml", "  - redis.yaml\n", "  - e2e.yaml\n")
+    without(clone.root / "gitops/clusters/local/velero/kustomization.yaml", "  - schedule.yaml\n")
+    removed = clone.commit("Take the database and the schedule away")
+    for name in ("ledger", "velero"):
+        argocd.refresh(kube, name)
+
+    def pruned() -> bool:
+        database = kube.get("apps/v1", "StatefulSet", "redis", "ledger")
+        return not (database or kube.get("v1", "ConfigMap", "from-a-commit", "ledger"))
+
+    def skipped() -> bool:
+        application = kube.get(API, "Application", "velero", "argocd") or {}
+        synced = application["status"]["operationState"].get("syncResult", {})
+        results = {(one["kind"], one["name"]): one["status"] for one in synced.get("resources", ())}
+        return synced.get("revision") == removed and results.get(("Schedule", "daily")) == "PruneSkipped"
+
+    wait.until(pruned, "what may go to be gone", timeout=400, interval=0.5)
+    wait.until(skipped, "the schedule to be left alone", timeout=400, interval=0.5)
+    assert [uid(kube, *claim), uid(kube, *schedule)] == before
+    revert(clone, "ledger", "velero")
+    assert [uid(kube, *claim), uid(kube, *schedule)] == before
+    assert last_entry(kube) >= entries > 0, "the database has its data again"
+
+
+@pytest.mark.thorough
+def test_a_bad_commit_is_refused_before_it_is_synced_and_taken_back_by_a_revert(clone: Clone) -> None:
+    kube = clone.kube
+    file = clone.root / "gitops/platform/metrics-server/server.yaml"
+    image = "registry.k8s.io/metrics-server/no-such-image:latest"
+    bad = re.sub(r"image: \S+", f"image: {image}", file.read_text())
+    # After ten minutes, by default, a rollout that does not go on is a failed one.
+    file.write_text(bad.replace("  replicas: 1\n", "  replicas: 1\n  progressDeadlineSeconds: 20\n", 1))
+    line = 1 + file.read_text().partition(image)[0].count("\n")
+    refused = clone.run("gitops", "validate", "local")
+    assert refused.code == 2
+    assert f"gitops/platform/metrics-server/server.yaml:{line}" in refused.output
+    assert f"the image '{image}' is not pinned" in " ".join(refused.output.split())
+
+    before = serving(kube)
+    assert before
+    pushed = clone.commit("Past the checks")
+    argocd.refresh(kube, "metrics-server")
+    seen: list[argocd.ApplicationState] = []
+
+    def degraded() -> bool:
+        seen[:] = [one for one in argocd.applications(kube) if one.name == "metrics-server"]
+        return [(one.revision, one.health) for one in seen] == [(pushed, "Degraded")]
+
+    wait.until(degraded, "the application to be Degraded", timeout=400, interval=0.5, state=lambda: str(seen))
+    assert "Deployment metrics-server is Degraded" in seen[0].message
+    shown = clone.run("status", "local", "--no-drill")
+    assert shown.code == 1
+    assert re.search(r"application metrics-server\W+Synced, Degraded", shown.output)
+    assert serving(kube) == before, "the pods of before serve on"
+    assert metrics(clone)
+
+    revert(clone, "metrics-server")
+    assert serving(kube) == before, "and were never replaced"
+    assert metrics(clone)
+
+
+@pytest.mark.thorough
+def test_a_schedule_in_git_makes_backups_without_anybody_s_command(clone: Clone) -> None:
+    kube = clone.kube
+    file = clone.root / "gitops/clusters/local/velero/schedule.yaml"
+    file.write_text(re.sub(r"^  schedule: .+$", '  schedule: "* * * * *"', file.read_text(), flags=re.MULTILINE))
+    clone.commit("Back up every minute")
+    argocd.refresh(kube, "velero")
+
+    def phases() -> dict[str, str]:
+        found = kube.list("velero.io/v1", "Backup", "velero", "velero.io/schedule-name=daily")
+        return {one["metadata"]["name"]: one.get("status", {}).get("phase", "New") for one in found}
+
+    def made() -> str:
+        return next((name for name, phase in phases().items() if phase == "Completed"), "")
+
+    name = wait.until(made, "a backup by the schedule", timeout=600, interval=1, state=lambda: str(phases()))
+    volumes = kube.list("velero.io/v1", "PodVolumeBackup", "velero", f"velero.io/backup-name={name}")
+    assert [(one["spec"]["volume"], one["status"]["phase"]) for one in volumes] == [("data", "Completed")]
+    assert volumes[0]["status"]["progress"]["bytesDone"] > 0
+    revert(clone, "velero")
+    ended = {"Completed", "Failed", "PartiallyFailed", "FailedValidation"}
+    wait.until(lambda: set(phases().values()) <= ended, "the last one to end", timeout=400, interval=1)
 
 
 def test_a_deleted_namespace_is_restored_from_a_backup(clone: Clone) -> None:
@@ -176,6 +284,45 @@ def test_destroying_asks_first_and_leaves_nothing(clone: Clone) -> None:
     assert CLUSTER not in kubeconfig_of_user()
     for record in (clone.kept / "services").glob("*.json"):
         pytest.fail(f"{record.name} is still recorded as running")
+
+
+def delivered(clone: Clone, *applications: str) -> None:
+    """Have Argo CD look at Git now, as a webhook does; wait until what is committed is there and well."""
+    for name in applications:
+        argocd.refresh(clone.kube, name)
+    head = git(clone.root, "rev-parse", "HEAD")
+    argocd.wait_until_synced(clone.kube, applications, timeout=400, revision=head)
+
+
+def revert(clone: Clone, *applications: str) -> None:
+    git(clone.root, "revert", "--no-edit", "HEAD")
+    delivered(clone, *applications)
+
+
+def without(file: Path, *lines: str) -> None:
+    for line in lines:
+        assert line in file.read_text()
+        file.write_text(file.read_text().replace(line, "", 1))
+
+
+def uid(kube: Kube, api_version: str, kind: str, name: str, namespace: str) -> str:
+    """Return what tells an object from a later one of its name; empty where there is none, or none that stays."""
+    metadata = (kube.get(api_version, kind, name, namespace) or {}).get("metadata", {})
+    return "" if metadata.get("deletionTimestamp") else metadata.get("uid", "")
+
+
+def last_entry(kube: Kube) -> int:
+    pods = kube.wait_for_pods("ledger", "app.kubernetes.io/name=redis", timeout=200)
+    return int(kube.execute("ledger", pods[0]["metadata"]["name"], ["redis-cli", "GET", "writer:last"]))
+
+
+def serving(kube: Kube) -> set[str]:
+    pods = kube.list("v1", "Pod", "kube-system", "k8s-app=metrics-server")
+    return {pod["metadata"]["uid"] for pod in pods if pod_is_ready(pod)}
+
+
+def metrics(clone: Clone) -> list[dict]:
+    return json.loads(clone.kubectl("get", "--raw", "/apis/metrics.k8s.io/v1beta1/nodes"))["items"]
 
 
 def newest_evidence(clone: Clone) -> evidence.Evidence:

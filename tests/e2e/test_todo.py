@@ -1,4 +1,7 @@
-"""The todo application with its stand-in on a real cluster: seeded, applied as rendered, checked, broken, rotated."""
+"""The todo application with its stand-in on a real cluster.
+
+It is seeded, applied as rendered, checked, broken, given a new password, put under load, and drained from a node.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +20,11 @@ import yaml
 
 from automation import wait
 from automation.gitops.manifests import contents, render
-from automation.kube import Kube
+from automation.kube import Kube, Manifest, pod_is_ready
+from automation.process import run
 from automation.toolchain import install, recipe
 from tests.e2e.images import in_docker
-from tests.e2e.nodes import NAME, Nodes
+from tests.e2e.nodes import BUSYBOX, CONTROL_PLANE, NAME, WORKER, Nodes
 
 pytest_plugins = ("tests.e2e.nodes",)
 pytestmark = [pytest.mark.e2e, pytest.mark.thorough]
@@ -53,6 +58,12 @@ CLASS = {
     "metadata": {"name": "traefik"},
     "spec": {"controller": "traefik.io/ingress-controller"},
 }
+
+# Visitors, who come from where the entrance's NetworkPolicy lets them in.
+VISITORS = "ingress"
+VISIT = f"while :; do wget -qO- http://todo-backend.{NAMESPACE}:8000/api/tasks >/dev/null; done"
+BUDGET = "Cannot evict pod as it would violate the pod's disruption budget"
+TAINT = "node-role.kubernetes.io/control-plane"
 
 
 @dataclass(frozen=True)
@@ -131,7 +142,7 @@ def todo(nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tod
         for namespace, listed in manifests:
             for one in listed:
                 if one["kind"] == "Deployment":  # both nodes are to carry pods, and one is a control plane
-                    one["spec"]["template"]["spec"]["tolerations"] = [{"operator": "Exists"}]
+                    one["spec"]["template"]["spec"]["tolerations"] = [{"key": TAINT, "operator": "Exists"}]
             nodes.kube.apply_all(listed, namespace, timeout=180)
         nodes.kube.apply(CLASS)
         yield made
@@ -195,6 +206,103 @@ def test_a_rotated_password_is_what_everything_runs_with(todo: Todo) -> None:
     # The old pods' logs, with the errors of the time without a database, went with them.
     assert "generated, generation 2" in told
     todo.until_all_is_well()
+
+
+def test_load_brings_more_pods_and_its_end_takes_them_away(todo: Todo) -> None:
+    kube = todo.kube
+    scaler = ("autoscaling/v2", "HorizontalPodAutoscaler", "todo-backend")
+    patient = kube.get(*scaler, NAMESPACE)["spec"]["behavior"]["scaleDown"]["stabilizationWindowSeconds"]
+    hurry = {"spec": {"behavior": {"scaleDown": {"stabilizationWindowSeconds": 0}}}}
+    kube.patch(*scaler, hurry, NAMESPACE)
+    _settled(kube)
+
+    def seen() -> str:
+        return str(kube.get(*scaler, NAMESPACE)["status"])
+
+    try:
+        kube.apply_all(_visitors(4))
+        wait.until(lambda: len(_serving(kube)) > 3, "more pods, and ready ones", timeout=600, interval=1, state=seen)
+    finally:
+        kube.delete("v1", "Namespace", VISITORS, timeout=200)
+    assert "cpu resource utilization (percentage of request) above target" in _rescaled(kube)
+    _settled(kube)
+    assert "All metrics below target" in _rescaled(kube)
+    hurry["spec"]["behavior"]["scaleDown"]["stabilizationWindowSeconds"] = patient
+    kube.patch(*scaler, hurry, NAMESPACE)
+
+
+def test_a_drain_is_held_by_the_budget_until_another_pod_is_ready(todo: Todo, tmp_path: Path) -> None:
+    kube = todo.kube
+    kubectl: list[str | Path] = [install.path("kubectl"), "--kubeconfig", kube.kubeconfig]
+    [(node, pods)] = Counter(pod["spec"]["nodeName"] for pod in _settled(kube)).most_common(1)
+    assert pods >= 2
+    told = tmp_path / "told"
+    run([*kubectl, "cordon", CONTROL_PLANE, WORKER])  # no other pod can be ready while this lasts
+    with told.open("w") as log:
+        drain = subprocess.Popen(
+            [*kubectl, "drain", node, "--pod-selector=app.kubernetes.io/name=todo-backend", "--delete-emptydir-data"],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        wait.until(
+            lambda: drain.poll() is not None or (BUDGET in told.read_text() and len(_serving(kube)) == 2),
+            "the drain to be held",
+            timeout=200,
+            interval=0.5,
+            state=told.read_text,
+        )
+        assert drain.poll() is None, told.read_text()
+        run([*kubectl, "uncordon", *({CONTROL_PLANE, WORKER} - {node})])
+        served: list[int] = []
+
+        def drained() -> bool:
+            served.append(len(_serving(kube)))
+            return drain.poll() is not None
+
+        wait.until(drained, "the drain to go on and to end", timeout=600, interval=0.2, state=told.read_text)
+        assert drain.returncode == 0, told.read_text()
+        assert min(served) == 2, "never two away at once"
+        assert node not in {pod["spec"]["nodeName"] for pod in _settled(kube)}
+    finally:
+        drain.kill()
+        drain.wait(timeout=20)
+        run([*kubectl, "uncordon", CONTROL_PLANE, WORKER])
+
+
+def _visitors(many: int) -> Iterator[Manifest]:
+    yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": VISITORS}}
+    container = {"name": "visitors", "image": BUSYBOX, "command": ["sh", "-c", " & ".join([VISIT] * many)]}
+    spec = {"containers": [container], "terminationGracePeriodSeconds": 0}
+    template = {"metadata": {"labels": {"app": "visitors"}}, "spec": spec}
+    yield {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "visitors", "namespace": VISITORS},
+        "spec": {"selector": {"matchLabels": {"app": "visitors"}}, "template": template},
+    }
+
+
+def _serving(kube: Kube) -> list[Manifest]:
+    pods = kube.list("v1", "Pod", NAMESPACE, "app.kubernetes.io/name=todo-backend")
+    return [pod for pod in pods if pod_is_ready(pod)]
+
+
+def _settled(kube: Kube) -> list[Manifest]:
+    """Wait until the backend has the three pods of a time without load, all of them ready; return them."""
+
+    def three() -> list[Manifest]:
+        wanted = kube.get("apps/v1", "Deployment", "todo-backend", NAMESPACE)["spec"]["replicas"]
+        serving = _serving(kube)
+        return serving if len(serving) == wanted == 3 else []
+
+    return wait.until(three, "the backend's three pods", timeout=900, interval=0.5)
+
+
+def _rescaled(kube: Kube) -> str:
+    """Return why the backend's autoscaler changed the number of pods."""
+    events = [one for one in kube.list("v1", "Event", NAMESPACE) if one["reason"] == "SuccessfulRescale"]
+    return "\n".join(one["message"] for one in events if one["involvedObject"]["name"] == "todo-backend")
 
 
 def _ready(kube: Kube) -> bool:

@@ -55,6 +55,17 @@ def queries(file: Path) -> Iterator[Query]:
             yield Query(f"{file.name}: ${variable['name']}", filled(inside[1]), variable["datasource"]["type"])
 
 
+def opened(file: Path) -> Iterator[Query]:
+    """Yield what a dashboard asks Loki when it is opened: of all there is, and for no word."""
+    board = json.loads(file.read_text())
+    chosen = {one["name"]: one.get("allValue", one["query"]) for one in board["templating"]["list"]}
+    for panel in board["panels"]:
+        for target in panel["targets"]:
+            if target["datasource"]["type"] == "loki":
+                expression = re.sub(r"\$(\w+)\b", lambda name: chosen.get(name[1], name[0]), target["expr"])
+                yield Query(f"{file.name}: {panel['title']}, opened", filled(expression), "loki")
+
+
 def filled(expression: str) -> str:
     """Put values in the place of Grafana's variables, as Grafana does before it asks."""
     for name, value in (("$__rate_interval", "2m"), ("$__auto", "1m"), ("$__range", "1h")):
