@@ -136,8 +136,8 @@ def test_a_commit_that_takes_a_database_and_a_schedule_away_takes_neither_data_n
         return not (database or kube.get("v1", "ConfigMap", "from-a-commit", "ledger"))
 
     def skipped() -> bool:
-        application = kube.get(API, "Application", "velero", "argocd") or {}
-        synced = application["status"]["operationState"].get("syncResult", {})
+        status = kube.get(API, "Application", "velero", "argocd")["status"]
+        synced = (status.get("operationState") or {}).get("syncResult", {})
         results = {(one["kind"], one["name"]): one["status"] for one in synced.get("resources", ())}
         return synced.get("revision") == removed and results.get(("Schedule", "daily")) == "PruneSkipped"
 
