@@ -21,6 +21,27 @@ _LEAST_KINDS = 4
 _WORTH = 20  # names of fewer than one in so many are left to the counts
 _UNFOLDED = 25  # lines that are shown without a click
 _LABEL = 72
+_OPEN_LINES = 45  # lines of diff that a comment shows unfolded; the others unfold on a click
+_OPEN_EACH = 24
+
+
+class Unfolded:
+    """What is left of the lines that are shown without a click; what comes first gets them."""
+
+    def __init__(self, lines: int = _OPEN_LINES) -> None:
+        self._lines = lines
+
+    def take(self, lines: int) -> bool:
+        """Whether so many more lines may be shown unfolded; they are counted if so."""
+        if lines > min(self._lines, _OPEN_EACH):
+            return False
+        self._lines -= lines
+        return True
+
+    @property
+    def used_up(self) -> bool:
+        """Whether nothing more will be unfolded."""
+        return self._lines <= 0
 
 
 @dataclass(frozen=True)

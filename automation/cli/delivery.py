@@ -129,7 +129,7 @@ def promote(
     if prepared.nothing:
         report.say(f"{target} runs what {source} runs: there is nothing to promote.")
         return
-    report.result(prepared.markdown)
+    report.result(prepared.text)
     if github:
         opened = job.propose(workspace, prepared, github, branch)
         report.say(f"{'Opened' if opened.new else 'Brought up to date'}: {opened.url}")
@@ -193,6 +193,38 @@ def validate(
         report.table("Not as it must be", ["rule", "where and what"], rows)
     found.fail()
     report.say(f"{found.manifests:,} objects in {len(found.environments)} environments are as they must be.")
+
+
+@gitops.command()
+def compare(
+    clusters: Annotated[
+        list[str] | None, typer.Argument(help="Names of clusters; default: all that gitops/clusters describes.")
+    ] = None,
+    *,
+    changed_since: Annotated[str, typer.Option(help="The commit that the change starts from, such as origin/main.")],
+) -> None:
+    """Show what a change makes of each cluster once Argo CD applies it; on a pull request, show it there."""
+    from automation.github import event  # noqa: PLC0415
+    from automation.github.client import GitHub  # noqa: PLC0415
+    from automation.gitops import repository  # noqa: PLC0415
+    from automation.gitops.comparison import words  # noqa: PLC0415
+    from automation.jobs import manifests as job  # noqa: PLC0415
+    from automation.jobs.validate import tools  # noqa: PLC0415
+    from automation.workspace import Workspace  # noqa: PLC0415
+
+    workspace, met = Workspace.find(), event.current()
+    for path in repository.uncommitted(workspace.root)[:5]:
+        report.warn(f"{path} is in no commit: what is compared are commits.")
+    with report.phase("Rendering both sides and comparing"):
+        compared = job.compare(workspace, changed_since, clusters or (), tools)
+    for name, one in compared.items():
+        if one.found.nothing:
+            report.note(f"{name}: nothing changes")
+        else:
+            report.result(f"{words.plain(one.found, name)}\n")
+    if met is not None:
+        job.show(compared, met, lambda: GitHub.from_environment(met))
+    job.fail(compared)
 
 
 @gitops.command()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from automation import process
-from automation.errors import CommandFailed, DogitopsError
+from automation.errors import CommandFailed, ConfigurationError, DogitopsError
 from automation.gitops.view import git
 
 REMOTE: Final = "origin"
@@ -39,6 +39,27 @@ def fetched(root: Path, branch: str) -> str:
 def last_change(root: Path, commit: str, path: str) -> str | None:
     """Return the last commit, from ``commit`` backwards, that changed ``path``."""
     return git(root, "rev-list", "--max-count=1", commit, "--", path) or None
+
+
+def merge_base(root: Path, reference: str) -> str:
+    """Return the commit at which HEAD left ``reference`` (a branch, a tag or a commit).
+
+    Raises ConfigurationError for what Git does not know here, and where the two share no history.
+    """
+    try:
+        other = git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{reference}^{{commit}}")
+        return git(root, "merge-base", other, "HEAD")
+    except CommandFailed as error:
+        raise ConfigurationError(
+            f"Git does not know where HEAD left {reference!r}.",
+            hint="Give a branch, a tag or a commit that was fetched, such as origin/main; a shallow clone may lack it "
+            "('git fetch --unshallow', or 'fetch-depth: 0').",
+        ) from error
+
+
+def differs(root: Path, old: str, new: str, *paths: str) -> bool:
+    """Whether anything below ``paths`` is different between two commits."""
+    return bool(git(root, "diff", "--name-only", "--no-renames", old, new, "--", *paths))
 
 
 def is_in(root: Path, commit: str, other: str) -> bool:

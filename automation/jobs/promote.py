@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from automation import report
@@ -11,17 +10,14 @@ from automation.errors import ConfigurationError, DogitopsError
 from automation.github import comments, pulls
 from automation.github.client import GitHub
 from automation.gitops import argocd, comparison, history, promotion, repository, validation
-from automation.gitops.comparison import Difference, Objects
-from automation.gitops.installation import folder
+from automation.gitops.comparison import Comparison, sides, words
+from automation.gitops.installation import ROOT, folder
 from automation.gitops.promotion import Change, Pin
-from automation.gitops.validation import clusters, vendors
-from automation.gitops.validation.clusters import Application, Cluster
-from automation.gitops.validation.lines import Lines
-from automation.gitops.validation.rendering import FILE, Renderer
+from automation.gitops.validation.rendering import FILE
 from automation.jobs.site import Site
 from automation.workspace import Workspace
 
-_COMMENT = 60_000  # characters of 65,536 that GitHub takes; the rest is header
+_COMMENT = 60_000  # characters of 65,536 that GitHub takes; the rest is header and a notice
 _SHOWN = 10  # findings that are named
 
 
@@ -42,19 +38,33 @@ class Prepared:
     base: str
     before: Pin
     after: Pin
-    text: str
+    contents: str
     changes: tuple[Change, ...]
-    differences: tuple[Difference, ...]
+    found: Comparison
     notes: tuple[str, ...]
 
     @property
     def nothing(self) -> bool:
         """Whether the target runs all of it already, at a commit of its own."""
-        return not self.changes and not self.differences and self.before.commit is not None
+        return not self.changes and self.found.nothing and self.before.commit is not None
 
     @property
     def markdown(self) -> str:
         """What will change, for the pull request."""
+        head = f"{self._head}\n\n{words.counts(self.found) or 'No object of the cluster changes.'}"
+        body, left_out = words.told(self.found, _COMMENT - len(head))
+        more = (
+            f"Left out here: {', '.join(left_out)}. `dogitops promote --dry-run` prints all of it." if left_out else ""
+        )
+        return "\n\n".join(part for part in (head, more, body) if part)
+
+    @property
+    def text(self) -> str:
+        """What will change, all of it, for a terminal."""
+        return f"{self._head}\n\n{words.plain(self.found, self.target)}"
+
+    @property
+    def _head(self) -> str:
         rows = [f"| `{one.application}` | {one.what} |" for one in self.changes]
         was = f"`{self.before.revision[:12]}`" if self.before.commit else "its branch, as it moves"
         head = [
@@ -63,8 +73,7 @@ class Prepared:
             *(f"> [!WARNING]\n> {note}" for note in self.notes),
             *(["| application | change |\n| --- | --- |\n" + "\n".join(rows)] if rows else []),
         ]
-        text = "\n\n".join(head)
-        return f"{text}\n\n{comparison.markdown(self.differences, _COMMENT - len(text))}"
+        return "\n\n".join(head)
 
 
 def health(site: Site) -> Health:
@@ -127,12 +136,14 @@ def prepare(
     after = Pin(revision, source, base)
     text = promotion.pinned(made.text, after)
     with history.as_argocd_reads(root, folder(target), base, pin.commit or base) as tree:
-        old = _objects(tree, target, tools)
+        old = sides.side(tree, target, tools)
     with history.as_argocd_reads(root, folder(target), base, revision, text) as tree:
         _must_be_valid(tree, target, tools)
-        new = _objects(tree, target, tools)
-    differences = comparison.compare(old, new)
-    return Prepared(source, target, base, pin, after, text, made.changes, differences, told.problems)
+        new = sides.side(tree, target, tools)
+    found = comparison.compare(old, new)
+    # What becomes of the table of contents itself stands above, line by line.
+    found = replace(found, differences=tuple(one for one in found.differences if one.application != ROOT))
+    return Prepared(source, target, base, pin, after, text, made.changes, found, told.problems)
 
 
 def propose(workspace: Workspace, prepared: Prepared, github: GitHub, branch: str) -> pulls.Opened:
@@ -143,7 +154,7 @@ def propose(workspace: Workspace, prepared: Prepared, github: GitHub, branch: st
     words = "\n".join(f"{one.application}: {one.what}" for one in prepared.changes)
     message = f"{title}\n\n{words}".strip()
     head = f"promote/{source}-to-{target}"
-    commit = history.commit_file(workspace.root, prepared.base, file, prepared.text, message)
+    commit = history.commit_file(workspace.root, prepared.base, file, prepared.contents, message)
     history.push(workspace.root, commit, head)
     body = (
         f"Brings to `{target}` what `{source}` runs. What changes in the cluster stands in the comment below; "
@@ -171,16 +182,6 @@ def _pinned(pin: Pin | None, name: str) -> str:
     return pin.commit
 
 
-def _objects(tree: Path, name: str, tools: validation.Tools) -> Objects:
-    """Return what a cluster gets, as the files in ``tree`` describe it."""
-    lines = Lines(tree)
-    renderer = Renderer(tools.kustomize, tree, tools.kept / "rendered")
-    loaded = clusters.load(tree, [name], renderer, lines, tools.own_version)
-    asked = vendors.Vendors(tools.helm, tools.kept / "charts", tools.reachable)
-    looked = vendors.check(loaded.clusters, asked, tree, lines)
-    return dict(_keyed(looked.clusters, tree))
-
-
 def _must_be_valid(tree: Path, name: str, tools: validation.Tools) -> None:
     found = validation.validate(tree, [name], tools)
     if found.findings:
@@ -191,23 +192,3 @@ def _must_be_valid(tree: Path, name: str, tools: validation.Tools) -> None:
         )
     for line in found.unchecked:
         report.note(f"not checked: {line}")
-
-
-def _keyed(found: list[Cluster], tree: Path) -> Iterator[tuple[comparison.Key, dict[str, object]]]:
-    for cluster in found:
-        for application, one in cluster.objects():
-            entry = application.entry
-            yield comparison.key_of(entry.application, one.manifest, entry.namespace), one.manifest
-        for application in cluster.applications:
-            if not application.known and application.entry.chart:
-                yield _chart(cluster, application, tree)
-
-
-def _chart(cluster: Cluster, application: Application, tree: Path) -> tuple[comparison.Key, dict[str, object]]:
-    """Return a chart that could not be rendered as an object: its version and its values."""
-    entry = application.entry
-    assert entry.chart is not None  # noqa: S101 - for the type checker
-    told: dict[str, object] = {"repository": entry.chart.repository, "version": entry.chart.version}
-    for file in vendors.values_of(tree, cluster, application):
-        told[file] = (tree / file).read_text().splitlines()
-    return (entry.application, "Chart", entry.namespace, entry.chart.chart), told

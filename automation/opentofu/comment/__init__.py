@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from automation.fitting import LIMIT, Entry, Listing, Part, Whole, fit
+from automation.fitting import LIMIT, Entry, Listing, Part, Unfolded, Whole, fit
 from automation.markdown import alert, code, cut, fence, inert, number
 from automation.opentofu import collection, diff
 from automation.opentofu.canonical import Difference
 from automation.opentofu.comment import lost as comment_lost
 from automation.opentofu.comment import parts as comment_parts
 from automation.opentofu.comment.facts import DIGEST, Facts, checks, footer, headline, listed, notice, policies, verdict
-from automation.opentofu.comment.parts import Unfolded
 from automation.opentofu.comment.price import cost_part
 from automation.opentofu.outcome import Outcome, State, Step
 from automation.opentofu.plan import Plan

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from automation.fitting import Entry, Told, counted
+from automation.fitting import Entry, Told, Unfolded, counted
 from automation.markdown import cut, details, fence, html, html_text, inert, number
 from automation.opentofu import diff
 from automation.opentofu.comment import lines as comment_diff
 from automation.opentofu.comment.addresses import compact, kind_of
-from automation.opentofu.comment.parts import Unfolded, alike, dashed, hint
+from automation.opentofu.comment.parts import alike, dashed, hint
 from automation.opentofu.diff import AttributeChange
 from automation.opentofu.guard import Finding
 from automation.opentofu.plan import Action, Plan, ResourceChange

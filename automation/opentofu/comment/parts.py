@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, partial
 
-from automation.fitting import Entry, Listing, Whole
+from automation.fitting import Entry, Listing, Unfolded, Whole
 from automation.markdown import code, cut, details, fence, html, html_text, inert, number
 from automation.opentofu import diff
 from automation.opentofu.comment import lines as comment_diff
@@ -15,29 +15,8 @@ from automation.opentofu.diff import AttributeChange
 from automation.opentofu.plan import Action, OutputChange, Plan, ResourceChange
 from automation.opentofu.redact import Tree
 
-_OPEN_LINES = 45  # lines of diff that a comment shows unfolded; the others unfold on a click
-_OPEN_EACH = 24
 _HINTS = ("size", "region", "version", "node_count")  # attributes that say at once what a resource is
 _ALIKE = 600  # characters of the addresses of resources that all change alike
-
-
-class Unfolded:
-    """What is left of the lines that are shown without a click; what comes first gets them."""
-
-    def __init__(self, lines: int = _OPEN_LINES) -> None:
-        self._lines = lines
-
-    def take(self, lines: int) -> bool:
-        """Whether so many more lines may be shown unfolded; they are counted if so."""
-        if lines > min(self._lines, _OPEN_EACH):
-            return False
-        self._lines -= lines
-        return True
-
-    @property
-    def used_up(self) -> bool:
-        """Whether nothing more will be unfolded."""
-        return self._lines <= 0
 
 
 def dashed(words: Iterable[str]) -> str:

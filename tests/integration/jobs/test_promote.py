@@ -131,8 +131,8 @@ def test_a_change_goes_from_stage_to_stage_by_pull_request(desk: Desk) -> None:
     assert [file.filename for file in pull.get_files()] == [table("second")]
     said = desk.comment(number, "second")
     assert "| `mail` | 1.2.3 → 1.3.0 |" in said
-    assert "-        image: docker.io/library/nginx:1.29.1\n+        image: docker.io/library/nginx:1.29.2" in said
-    assert "**Objects: 2 changed.**" in said
+    assert "-         image: docker.io/library/nginx:1.29.1\n+         image: docker.io/library/nginx:1.29.2" in said
+    assert "🟨 **1** changed · 📦 **1 chart** not rendered" in said
 
     desk.merge(number)
     second = (desk.clone / table("second")).read_text()
@@ -187,7 +187,7 @@ def test_what_a_stage_has_of_its_own_stays(desk: Desk) -> None:
     )
     desk.commit("Mail moves")
     prepared = desk.prepare("first", "second")
-    assert own in prepared.text
+    assert own in prepared.contents
     assert [(one.application, one.what) for one in prepared.changes] == [("mail", "namespace mail → web")]
 
 
@@ -206,8 +206,8 @@ def test_what_the_stage_before_dropped_goes_and_what_it_took_up_comes(desk: Desk
     desk.commit()
     prepared = desk.prepare("first", "second")
     assert [(one.application, one.what) for one in prepared.changes] == [("post", "added (1.2.3)"), ("mail", "removed")]
-    assert add in prepared.text
-    assert "application: mail" not in prepared.text
+    assert add in prepared.contents
+    assert "application: mail" not in prepared.contents
 
 
 def test_a_cluster_is_built_from_the_commit_that_it_is_pinned_to(desk: Desk) -> None:

@@ -1,0 +1,240 @@
+"""A comparison in words: as the comment on a pull request, and as text for a terminal and a log.
+
+What is lost comes first. Nothing of a manifest can end a fence, forge a heading, or ping somebody
+(:mod:`automation.markdown`); what does not fit is counted (:mod:`automation.fitting`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Final
+
+from automation.fitting import LIMIT, Entry, Listing, Part, Unfolded, fit
+from automation.gitops.comparison import Comparison, Difference, What
+from automation.gitops.comparison.consequences import Weight
+from automation.markdown import alert, code, cut, details, fence, html, html_text, inert, number, text
+
+_SIGNS: Final = {What.DELETED: "-", What.LEFT: "!", What.MOVED: "!", What.CHANGED: "!", What.CREATED: "+"}
+_MARKS: Final = {What.DELETED: "🟥", What.LEFT: "⬜", What.MOVED: "🟦", What.CHANGED: "🟨", What.CREATED: "🟩"}
+_ORDER: Final = tuple(What)
+_NAME, _WHY, _LINE = 200, 300, 300  # characters of a name, a reason and a line of a difference
+_LONGEST_OBJECT: Final = 120  # lines of one object's difference
+_APPLICATIONS: Final = 25  # that have a heading of their own
+_EACH: Final = 1_500  # characters that an application's heading and counts may take
+_ROOM_FOR_NOTICE: Final = 700
+_BULLETS: Final = (12, 6, 3, 1, 0)  # of each list, until all of them fit into half of the comment
+_TITLES: Final = (
+    (Weight.LOST, "CAUTION", "**Lost, if this is merged:**"),
+    (Weight.REFUSED, "CAUTION", "**The API server will refuse this, and the application stays out of sync:**"),
+    (Weight.UNPROTECTED, "WARNING", "**Less protected from now on:**"),
+)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a comment says beside the comparison: which commits are compared, and where. ``notes`` are sentences."""
+
+    cluster: str
+    base_sha: str = ""
+    head_sha: str = ""
+    run_url: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def comment(found: Comparison, facts: Facts, limit: int = LIMIT) -> str:
+    """Return the comment in GitHub Markdown, at most ``limit`` characters (at least 10,000)."""
+    end = _footer(facts)
+    headline = [_headline(found, facts), *(alert("NOTE", text(cut(one, 600))) for one in facts.notes)]
+    lead = "\n\n".join(part for part in (*headline, counts(found)) if part)
+    body, left_out = told(found, limit - len(lead) - len(end) - _ROOM_FOR_NOTICE)
+    parts = [lead, _notice(facts, left_out) if left_out else "", body, end]
+    return "\n\n".join(part for part in parts if part)
+
+
+def nothing_comment(facts: Facts) -> str:
+    """Return what takes the place of an earlier comment once nothing differs any more."""
+    what = "What this pull request makes of the cluster now is what it runs already."
+    return f"## ✅ Manifests of {code(facts.cluster)} — nothing changes any more\n\n{what}\n\n{_footer(facts)}"
+
+
+def told(found: Comparison, limit: int) -> tuple[str, tuple[str, ...]]:
+    """Return the comparison as Markdown without a heading, and what was left out of it."""
+    for bullets in _BULLETS:
+        lead = "\n\n".join(_alerts(found, bullets))
+        if len(lead) <= limit // 2:
+            break
+    room = limit - len(lead) - 2
+    body, left_out = fit(list(_applications(found, max(1, min(_APPLICATIONS, room // _EACH)))), room)
+    return "\n\n".join(part for part in (lead, body) if part), left_out
+
+
+def plain(found: Comparison, cluster: str) -> str:
+    """Return the whole comparison as text."""
+    return "\n".join(_plain(found, cluster))
+
+
+def _headline(found: Comparison, facts: Facts) -> str:
+    deleted, weights = found.many(What.DELETED), Counter(one.weight for one in found.differences)
+    if found.is_gone:
+        mark, what = "⚠️", "no longer described"
+    elif found.broken:
+        mark, what = "⛔", "can't be rendered"
+    elif weights[Weight.REFUSED]:
+        mark, what = "⛔", f"{number(weights[Weight.REFUSED], 'change')} will be refused"
+    elif deleted:
+        mark, what = "⚠️", f"deletes {number(deleted, 'object')}"
+    elif weights[Weight.LOST] or weights[Weight.UNPROTECTED]:
+        mark, what = "⚠️", "nothing is deleted, but read the warning"
+    elif found.unrendered:
+        mark, what = "❔", "not all of it is known"
+    else:
+        mark, what = "✅", "nothing is deleted"
+    return f"## {mark} Manifests of {code(facts.cluster)} — {what}"
+
+
+def counts(found: Comparison) -> str:
+    """Return how many objects are deleted, changed and so on, in Markdown."""
+    if found.is_gone:
+        return "Argo CD there keeps what the cluster runs, and finds nothing to sync any more."
+    words = [f"{_MARKS[what]} **{found.many(what):,}** {what}" for what in _ORDER if found.many(what)]
+    if found.unrendered:
+        words.append(f"📦 **{number(len(found.unrendered), 'chart')}** not rendered")
+    new = "This cluster was not described before. " if found.is_new else ""
+    return f"{new}{' · '.join(words)}"
+
+
+def _alerts(found: Comparison, bullets: int) -> Iterator[str]:
+    if found.broken:
+        lines = [f"- {_named(name)}: {text(cut(why, _WHY))}" for name, why in found.broken]
+        yield alert("CAUTION", "**Can't be rendered, so Argo CD will not sync it:**\n" + _first(lines, bullets))
+    for weight, kind, title in _TITLES:
+        lines = [
+            f"- {_MARKS[one.what]} {code(cut(one.name, _NAME))} of {code(cut(one.application, _NAME))}: "
+            f"{text(cut(follows.why, _WHY))}"
+            for one in found.differences
+            for follows in one.consequences
+            if follows.weight is weight
+        ]
+        if lines:
+            yield alert(kind, f"{title}\n{_first(lines, bullets)}")
+    if found.unrendered:
+        lines = [
+            f"- {code(cut(one.application, _NAME))}: chart {code(cut(one.chart, _NAME))} "
+            f"{_version(one.old)} → {_version(one.new)} ({text(cut(one.why, _WHY))})"
+            for one in found.unrendered
+        ]
+        said = "**Not rendered here: what changes inside of these charts is not told below.**"
+        yield alert("WARNING", f"{said}\n{_first(lines, bullets)}")
+    if found.unknown:
+        lines = [f"- {_named(name)}: {text(cut(why, _WHY))}" for name, why in found.unknown]
+        said = "Could not be rendered before this change, so that nothing can be compared:"
+        yield alert("NOTE", f"{said}\n{_first(lines, bullets)}")
+
+
+def _first(lines: Sequence[str], many: int) -> str:
+    more = len(lines) - many
+    rest = [f"- {'and ' if many else ''}{more:,}{' more' if many else ', counted below'}"] if more > 0 else []
+    return "\n".join([*lines[:many], *rest])
+
+
+def _named(application: str) -> str:
+    return code(cut(application, _NAME)) if application else "The cluster's table of contents"
+
+
+def _version(version: str) -> str:
+    return code(cut(version, 60)) if version else "nothing"
+
+
+def _applications(found: Comparison, most: int) -> Iterator[Part]:
+    """Yield a part for each application, those that lose something first; the last ones share one."""
+    by_name: dict[str, list[Difference]] = {}
+    for one in sorted(found.differences, key=_rank):
+        by_name.setdefault(one.application, []).append(one)
+    unfolded = Unfolded()
+    names = list(by_name)
+    own = names if len(names) <= most else names[: most - 1]
+    for name in own:
+        yield _part(f"### {code(cut(inert(name), 100))}", by_name[name], unfolded)
+    rest = [one for name in names[len(own) :] for one in by_name[name]]
+    if rest:
+        yield _part(f"### {number(len(names) - len(own), 'other application')}", rest, unfolded)
+
+
+def _part(title: str, differences: Sequence[Difference], unfolded: Unfolded) -> Listing:
+    counts = Counter(one.what for one in differences)
+    words = ", ".join(f"{counts[what]:,} {what}" for what in _ORDER if counts[what])
+    entries = [
+        Entry(
+            f"{_SIGNS[one.what]} {cut(inert(one.name), _NAME)}",
+            f"{one.key[1]} {one.what}",
+            cache(partial(_full, one, unfolded)),
+        )
+        for one in differences
+    ]
+    worst = _rank(differences[0])
+    importance = 0 if worst[0] < Weight.NOTED else 1 + worst[1]
+    return Listing(f"{title}: {words}", entries, importance, "objects", share=0.5)
+
+
+def _rank(one: Difference) -> tuple[int, int]:
+    return one.weight, _ORDER.index(one.what)
+
+
+def _full(one: Difference, unfolded: Unfolded) -> str:
+    lines = [cut(inert(line), _LINE) for line in one.lines[:_LONGEST_OBJECT]] or ["# nothing that is shown"]
+    if len(one.lines) > _LONGEST_OBJECT:
+        lines.append(f"# … {len(one.lines) - _LONGEST_OBJECT:,} more lines")
+    source = f", from {html_text(cut(one.source, _NAME))}" if one.source else ""
+    why = "".join(f"; {html_text(cut(follows.why, _WHY))}" for follows in one.consequences)
+    summary = f"{_MARKS[one.what]} <b><code>{html(cut(one.name, _NAME))}</code></b> — {one.what}{source}{why}"
+    is_open = one.what is What.CHANGED and unfolded.take(len(lines))
+    return details(summary, fence(lines), is_open=is_open)
+
+
+def _notice(facts: Facts, left_out: Sequence[str]) -> str:
+    where = f"The summary and the log of [the run]({facts.run_url}) have more; " if facts.run_url else ""
+    command = f"`dogitops gitops compare {facts.cluster} --changed-since origin/main`"
+    return alert(
+        "NOTE",
+        f"This is more than a comment can hold. Left out: {cut(', '.join(left_out), 350)}. {where}{command} "
+        "prints all of it at a terminal.",
+    )
+
+
+def _footer(facts: Facts) -> str:
+    commits = f"{facts.base_sha[:12]} → {facts.head_sha[:12]}" if facts.base_sha else ""
+    run = f"[the run]({facts.run_url})" if facts.run_url else ""
+    line = " · ".join(part for part in (commits, run) if part)
+    said = (
+        "<b>Argo CD does this by itself after the merge.</b> Rendered from Git alone, for the base and for the merge; "
+        "the cluster was not asked. Data of Secrets, and what looks like a secret, is hidden."
+    )
+    return f"---\n\n<sub>{line}{'<br>' if line else ''}{said}</sub>"
+
+
+def _plain(found: Comparison, cluster: str) -> Iterator[str]:
+    counts = ", ".join(f"{found.many(what):,} {what}" for what in _ORDER if found.many(what))
+    yield f"{cluster}: {'no longer described' if found.is_gone else counts or 'no object changes'}"
+    yield from (
+        f"  can't be rendered: {_shown(name or 'the table of contents')}: {_shown(why)}" for name, why in found.broken
+    )
+    yield from (
+        f"  not comparable: {_shown(name or 'the table of contents')}: {_shown(why)}" for name, why in found.unknown
+    )
+    for chart in found.unrendered:
+        versions = f"{chart.old or 'nothing'} → {chart.new or 'nothing'}"
+        yield f"  not rendered: {_shown(chart.application)}: chart {_shown(f'{chart.chart} {versions} ({chart.why})')}"
+    for one in sorted(found.differences, key=_rank):
+        source = f", from {_shown(one.source)}" if one.source else ""
+        yield ""
+        yield f"{_shown(one.application)}: {_shown(one.name)} is {one.what}{source}"
+        yield from (f"  ! {_shown(follows.why)}" for follows in one.consequences)
+        yield from (f"  | {_shown(line)}" for line in one.lines)  # no line of a manifest begins a line of the log
+
+
+def _shown(value: str) -> str:
+    """Return a line for a log: a runner takes ``##[`` for a command, wherever it stands."""
+    return inert(value).replace("##[", "#\\#[")
