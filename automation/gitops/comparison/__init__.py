@@ -31,10 +31,10 @@ class What(StrEnum):
     """What becomes of an object."""
 
     DELETED = "deleted"
-    LEFT = "left behind"  # no longer in Git, but Argo CD lets it be
     MOVED = "moved"  # from one application to another
     CHANGED = "changed"
     CREATED = "created"
+    LEFT = "left behind"  # no longer in Git, but Argo CD lets it be
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,8 @@ class Difference:
     @cached_property
     def lines(self) -> tuple[str, ...]:
         """The difference line by line (``+ ``, ``- ``, two spaces); nothing secret is in it."""
+        if self.what is What.LEFT:
+            return ("# it stays as it is",)
         return tuple(_lines(*without_secrets(self.before, self.after)))
 
 
@@ -194,9 +196,9 @@ class _Comparing:
         entry = self.old.entries.get(key[0])
         ended = key[0] not in self.new.entries and entry is not None
         if ended and entry is not None and entry.listed in self.new.leaving:
-            why = "its application goes, and leaves behind what it installed: nobody manages it any more"
+            why = "its application goes without it, and nobody manages it any more"
         elif consequences.is_kept(old, whole_application=ended):
-            why = "is protected: it stays, and nobody manages it any more"
+            why = "it is protected, and nobody manages it any more"
         else:
             return Difference(key, What.DELETED, old, None, tuple(consequences.of_deleted(key[1], old)))
         return Difference(key, What.LEFT, old, None, (Consequence(Weight.NOTED, why),))
@@ -218,8 +220,11 @@ def _lines(old: Manifest | None, new: Manifest | None) -> Iterator[str]:
         yield "# what changes is hidden"
         return
     found = list(difflib.unified_diff(before, after, lineterm="", n=_CONTEXT if before and after else 0))
-    shown = [line for line in found[2:] if not line.startswith("@@")]
-    yield from (f"{line[0]} {line[1:]}" for line in shown)
+    for number, line in enumerate(found[2:]):
+        if not line.startswith("@@"):
+            yield f"{line[0]} {line[1:]}"
+        elif number and before and after:
+            yield "  ⋮"
 
 
 def _text(manifest: Manifest | None) -> list[str]:

@@ -22,7 +22,9 @@ _NAME: Final = (
     r"|auth[_-]?token|credentials?)|(?:[\w.-]*[_.-])?(?:secret|token)"
 )
 _TELLING: Final = re.compile(_NAME, re.IGNORECASE)
-_ENV_TELLING: Final = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|API_?KEY|PRIVATE_?KEY", re.IGNORECASE)
+_ENV_TELLING: Final = re.compile(
+    r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|API_?KEY|PRIVATE_?KEY|(?:^|_)(?:AUTH|PASS|DSN)$", re.IGNORECASE
+)
 # A telling name and its value inside of a text: a line of a configuration file, an argument, a part of a query.
 _TOLD: Final = re.compile(
     rf"(?<![\w.-])((?:{_NAME})[\"']?[ \t]*[:=][ \t]*)(\"[^\"\n]+\"|'[^'\n]+'|[^\s\"',;&|>)\]}}]+)", re.IGNORECASE

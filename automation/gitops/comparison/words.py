@@ -15,6 +15,7 @@ from typing import Final
 from automation.fitting import LIMIT, Entry, Listing, Part, Unfolded, fit
 from automation.gitops.comparison import Comparison, Difference, What
 from automation.gitops.comparison.consequences import Weight
+from automation.gitops.installation import ROOT
 from automation.markdown import alert, code, cut, details, fence, html, html_text, inert, number, text
 
 _SIGNS: Final = {What.DELETED: "-", What.LEFT: "!", What.MOVED: "!", What.CHANGED: "!", What.CREATED: "+"}
@@ -47,8 +48,8 @@ class Facts:
 def comment(found: Comparison, facts: Facts, limit: int = LIMIT) -> str:
     """Return the comment in GitHub Markdown, at most ``limit`` characters (at least 10,000)."""
     end = _footer(facts)
-    headline = [_headline(found, facts), *(alert("NOTE", text(cut(one, 600))) for one in facts.notes)]
-    lead = "\n\n".join(part for part in (*headline, counts(found)) if part)
+    notes = [alert("NOTE", text(cut(one, 600))) for one in facts.notes]
+    lead = "\n\n".join(part for part in (_headline(found, facts), counts(found), *notes) if part)
     body, left_out = told(found, limit - len(lead) - len(end) - _ROOM_FOR_NOTICE)
     parts = [lead, _notice(facts, left_out) if left_out else "", body, end]
     return "\n\n".join(part for part in parts if part)
@@ -154,10 +155,11 @@ def _applications(found: Comparison, most: int) -> Iterator[Part]:
     for one in sorted(found.differences, key=_rank):
         by_name.setdefault(one.application, []).append(one)
     unfolded = Unfolded()
-    names = list(by_name)
+    names = sorted(by_name, key=lambda name: name == ROOT)  # the others as they come
     own = names if len(names) <= most else names[: most - 1]
     for name in own:
-        yield _part(f"### {code(cut(inert(name), 100))}", by_name[name], unfolded)
+        also = ", the table of contents" if name == ROOT else ""
+        yield _part(f"### {code(cut(inert(name), 100))}{also}", by_name[name], unfolded)
     rest = [one for name in names[len(own) :] for one in by_name[name]]
     if rest:
         yield _part(f"### {number(len(names) - len(own), 'other application')}", rest, unfolded)
@@ -167,16 +169,20 @@ def _part(title: str, differences: Sequence[Difference], unfolded: Unfolded) -> 
     counts = Counter(one.what for one in differences)
     words = ", ".join(f"{counts[what]:,} {what}" for what in _ORDER if counts[what])
     entries = [
-        Entry(
-            f"{_SIGNS[one.what]} {cut(inert(one.name), _NAME)}",
-            f"{one.key[1]} {one.what}",
-            cache(partial(_full, one, unfolded)),
-        )
-        for one in differences
+        Entry(_line(one), f"{one.key[1]} {one.what}", cache(partial(_full, one, unfolded)))
+        if one.what is not What.LEFT
+        else Entry(_line(one), f"{one.key[1]} {one.what}")
+        for one in sorted(differences, key=lambda one: one.what is What.LEFT)
     ]
     worst = _rank(differences[0])
     importance = 0 if worst[0] < Weight.NOTED else 1 + worst[1]
     return Listing(f"{title}: {words}", entries, importance, "objects", share=0.5)
+
+
+def _line(one: Difference) -> str:
+    """Return the line that names an object; what is left behind has nothing more to say."""
+    why = f"  # {one.what}: {one.consequences[0].why}" if one.what is What.LEFT and one.consequences else ""
+    return f"{_SIGNS[one.what]} {cut(inert(one.name), _NAME)}{why}"
 
 
 def _rank(one: Difference) -> tuple[int, int]:
