@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from automation.overview import words
 from automation.overview.document import (
@@ -20,11 +21,11 @@ from automation.overview.document import (
     Drill,
     Drills,
     Environment,
+    Facts,
     Overview,
     Phase,
     Standing,
     Unverified,
-    judged,
 )
 
 NOW = datetime(2026, 11, 21, 20, 30, tzinfo=UTC)
@@ -110,31 +111,9 @@ def application(name: str, *, health: str = "Healthy", sync: str = "Synced", mes
     )
 
 
-def environment(
-    name: str,
-    description: str,
-    *,
-    cluster: Cluster,
-    applications: Applications,
-    apply: Apply,
-    drift: Drift,
-    kept: Backups,
-    drilled: Drills,
-) -> Environment:
+def environment(name: str, description: str, **facts: Any) -> Environment:
     """Return an environment, judged by its facts."""
-    facts = (cluster, applications, apply, drift, kept, drilled)
-    return Environment(
-        name=name,
-        description=description,
-        looked=NOW,
-        standing=judged([one.standing for one in facts]),
-        cluster=cluster,
-        applications=applications,
-        apply=apply,
-        drift=drift,
-        backups=kept,
-        drills=drilled,
-    )
+    return Environment.of(name, description, NOW, Facts(**facts))
 
 
 def cluster(name: str, provider: str, nodes: int, ready: int | None = None) -> Cluster:
@@ -166,7 +145,7 @@ def applied(days: float, number: int) -> Apply:
     return Apply(standing="good", told=told, at=at, commit=COMMIT, pull_request=number, url=f"{GITHUB}/pull/{number}")
 
 
-def none(standing: Standing, told: str) -> dict[str, object]:
+def none(standing: Standing, told: str) -> dict[str, Any]:
     """Return the two fields of a fact that is not there or not known."""
     return {"standing": standing, "told": told}
 
@@ -188,7 +167,7 @@ def overview() -> Overview:
     looked = NOW - timedelta(hours=15)
     clean = Drift(standing="good", told="none, 15 hours ago", looked=looked, url=f"{GITHUB}/actions/runs/9000000001")
     found = Drift(standing="bad", told="found: issue 41, 15 hours ago", looked=looked, url=f"{GITHUB}/issues/41")
-    nobody = "unknown: drift.yml looks at shared environments only; 'dogitops drift' looks now"
+    nobody = "not looked for by a schedule ('dogitops drift local' looks now)"
     no_access = "unknown: there is no token for DigitalOcean (DIGITALOCEAN_TOKEN)"
     sick = Applications(
         standing="bad",
@@ -215,18 +194,18 @@ def overview() -> Overview:
                 applications=well(*platform),
                 apply=applied(2, 118),
                 drift=clean,
-                kept=backups([2, 26, 50, 74, 98, 122, 146, 170, 194, 218, 242]),
-                drilled=drills(four),
+                backups=backups([2, 26, 50, 74, 98, 122, 146, 170, 194, 218, 242]),
+                drills=drills(four),
             ),
             environment(
                 "ephemeral",
                 "A cluster at DigitalOcean that lives for hours",
-                cluster=Cluster(standing="absent", told="does not exist", provider="doks", name="dogitops-ephemeral"),
-                applications=Applications(**none("absent", "no cluster")),
-                apply=Apply(**none("unknown", "unknown: no pull request has told of an apply")),
-                drift=Drift(**none("unknown", nobody)),
-                kept=Backups(**none("absent", "none")),
-                drilled=drills([drill(1)]),
+                cluster=Cluster(standing="neutral", told="does not exist", provider="doks", name="dogitops-ephemeral"),
+                applications=Applications(**none("neutral", "no cluster")),
+                apply=Apply(**none("neutral", "3 days ago, when its state was written")),
+                drift=Drift(**none("neutral", nobody)),
+                backups=Backups(**none("neutral", "none; no cluster to back up")),
+                drills=drills([drill(1)]),
             ),
             environment(
                 "local",
@@ -234,13 +213,13 @@ def overview() -> Overview:
                 cluster=cluster("local", "kind", 1),
                 applications=well("argocd", "ledger", "local-storage", "metrics-server", "root", "velero"),
                 apply=Apply(
-                    standing="good",
-                    told="6 hours ago, at a terminal: the state was written last; the commit is not known",
+                    standing="neutral",
+                    told="6 hours ago, when its state was written",
                     at=NOW - timedelta(hours=6),
                 ),
-                drift=Drift(**none("unknown", nobody)),
-                kept=backups([5, 29, 54, 78, 101, 130, 150], broken=[54]),
-                drilled=drills([drill(number, failed=number == 3) for number in range(8)]),
+                drift=Drift(**none("neutral", nobody)),
+                backups=backups([5, 29, 54, 78, 101, 130, 150], broken=[54]),
+                drills=drills([drill(number, failed=number == 3) for number in range(8)]),
             ),
             environment(
                 "production",
@@ -249,8 +228,8 @@ def overview() -> Overview:
                 applications=sick,
                 apply=applied(9, 97),
                 drift=found,
-                kept=backups([31, 55, 79, 103, 127, 151, 175, 199], broken=[7]),
-                drilled=drills(
+                backups=backups([31, 55, 79, 103, 127, 151, 175, 199], broken=[7]),
+                drills=drills(
                     [drill(5)],
                     unverified=[Unverified(where="run 9000000090", why="it was changed after it was signed")],
                 ),
@@ -259,11 +238,11 @@ def overview() -> Overview:
                 "staging",
                 "The second stage at DigitalOcean",
                 cluster=Cluster(standing="unknown", told=no_access, provider="doks", name="dogitops-staging"),
-                applications=Applications(**none("unknown", no_access)),
+                applications=Applications(**none("unknown", "unknown: the cluster could not be asked")),
                 apply=applied(4, 112),
                 drift=clean,
-                kept=Backups(**none("unknown", "unknown: SPACES_ACCESS_KEY_ID is not set")),
-                drilled=drills([]),
+                backups=Backups(**none("unknown", "unknown: SPACES_ACCESS_KEY_ID is not set")),
+                drills=drills([]),
             ),
         ),
     )

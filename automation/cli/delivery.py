@@ -1,4 +1,4 @@
-"""bootstrap, status, up, down, and the parts of GitOps."""
+"""bootstrap, up, down, and the parts of GitOps; status has a file of its own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from automation import report
+from automation.cli import status
 from automation.cli.infrastructure import Environment
 
 gitops = typer.Typer(help="Argo CD and what it reads.", no_args_is_help=True)
@@ -16,7 +17,7 @@ _PANEL = "Delivery"
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command(rich_help_panel=_PANEL)(bootstrap)
-    app.command(rich_help_panel=_PANEL)(status)
+    status.register(app)
     app.command(rich_help_panel=_PANEL)(deploy)
     app.command(rich_help_panel=_PANEL)(verify)
     app.command(rich_help_panel=_PANEL)(promote)
@@ -39,22 +40,6 @@ def bootstrap(
     site = Site(environment)
     job.run(site, restore=restore)
     _show(argocd.applications(site.kube))
-
-
-def status(
-    environment: Environment,
-    *,
-    drill: Annotated[bool, typer.Option(help="Whether there must be evidence of a drill that passed.")] = True,
-) -> None:
-    """Show the cluster, its applications, its backups and the newest drill."""
-    from automation.jobs import status as job  # noqa: PLC0415
-    from automation.jobs.site import Site  # noqa: PLC0415
-
-    lines = job.status(Site(environment), drill=drill)
-    rows = [["ok" if line.good else "!!", line.subject, line.state] for line in lines]
-    report.table(f"Environment {environment}", ["", "what", "state"], rows)
-    if not all(line.good for line in lines):
-        raise typer.Exit(1)
 
 
 def deploy(

@@ -64,7 +64,7 @@ def newest(site: Site, file: Path | None = None) -> tuple[Path, evidence.Evidenc
             f"There is no evidence for {site.name} yet.", hint=f"Run 'dogitops drill {site.name}'."
         )
     found = evidence.read(path, public_key(site))
-    _is_of(site, found, str(path))
+    check_environment(site, found, str(path))
     return path, found
 
 
@@ -111,38 +111,47 @@ def _newest_here(site: Site) -> tuple[str, evidence.Evidence]:
 
 
 def _newest_artifact(site: Site, github: GitHub) -> tuple[str, evidence.Evidence]:
-    for artifact, run in _artifacts(github, f"evidence-{site.name}"):
-        where = f"run {run.id}"
-        files = {Path(name).name: content for name, content in runs.download(github, artifact).items()}
-        names = sorted(name for name in files if name.startswith("drill-") and name.endswith(".json"))
-        if not names:
-            raise VerificationFailed(f"The artifact {artifact.name!r} of {where} holds no evidence.")
-        key = site.environment.drill.public_key
-        if key is None:
-            key = files.get(evidence_report.PUBLIC_KEY, b"").decode(errors="replace").strip()
+    for artifact, run in artifacts(site, github):
+        if site.environment.drill.public_key is None:
             report.note(
                 "environment.yaml names no drill.public_key: the key beside the evidence is believed, "
                 "because the run that left both is one of the drill's own workflow"
             )
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / names[-1]
-            path.write_bytes(files[names[-1]])
-            try:
-                found = evidence.read(path, key)
-            except VerificationFailed as error:
-                why = error.message.replace(str(path), names[-1])
-                raise VerificationFailed(f"The evidence of {where} is not believed: {why}", hint=error.hint) from error
-        _is_of(site, found, where)
-        return where, found
+        return f"run {run.id}", read_artifact(site, github, artifact)
     raise VerificationFailed(
         f"No run of {WORKFLOW} has left evidence for {site.name}.",
         hint="Start the workflow, and see why its scheduled runs fail. Artifacts are kept for their retention-days.",
     )
 
 
-def _artifacts(github: GitHub, name: str) -> Iterator[tuple[runs.Artifact, WorkflowRun]]:
+def read_artifact(site: Site, github: GitHub, artifact: runs.Artifact) -> evidence.Evidence:
+    """Return the evidence in an artifact that the drill's own workflow left, once it is verified.
+
+    By the key that environment.yaml names, else by the one beside it. Raises VerificationFailed.
+    """
+    where = f"run {artifact.run_id}"
+    files = {Path(name).name: content for name, content in runs.download(github, artifact).items()}
+    names = sorted(name for name in files if name.startswith("drill-") and name.endswith(".json"))
+    if not names:
+        raise VerificationFailed(f"The artifact {artifact.name!r} of {where} holds no evidence.")
+    key = site.environment.drill.public_key
+    if key is None:
+        key = files.get(evidence_report.PUBLIC_KEY, b"").decode(errors="replace").strip()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / names[-1]
+        path.write_bytes(files[names[-1]])
+        try:
+            found = evidence.read(path, key)
+        except VerificationFailed as error:
+            why = error.message.replace(str(path), names[-1])
+            raise VerificationFailed(f"The evidence of {where} is not believed: {why}", hint=error.hint) from error
+    check_environment(site, found, where)
+    return found
+
+
+def artifacts(site: Site, github: GitHub) -> Iterator[tuple[runs.Artifact, WorkflowRun]]:
     """Yield the artifacts that the drill's own workflow left, newest first: anybody can upload one of that name."""
-    branch = github.repo.default_branch
+    name, branch = f"evidence-{site.name}", github.repo.default_branch
     for artifact in runs.named(github, name, most=_LOOKED_AT):
         run = github.workflow_run(artifact.run_id)
         genuine = (
@@ -157,7 +166,8 @@ def _artifacts(github: GitHub, name: str) -> Iterator[tuple[runs.Artifact, Workf
             report.warn(f"An artifact {name!r} of run {run.id} is passed over: it is not of {WORKFLOW} on {branch}.")
 
 
-def _is_of(site: Site, found: evidence.Evidence, where: str) -> None:
+def check_environment(site: Site, found: evidence.Evidence, where: str) -> None:
+    """Raise VerificationFailed for the evidence of another environment."""
     if found.environment != site.name:
         raise VerificationFailed(
             f"The evidence in {where} is of the environment {found.environment}, not of {site.name}.",

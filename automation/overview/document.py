@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
@@ -34,9 +36,10 @@ _LONGEST: Final = 600  # characters of a text
 _LARGEST: Final = 32 * 1024 * 1024  # bytes of a document
 _LINKS: Final = ("https://", "http://localhost", "http://127.0.0.1")
 
-# "good": seen, and as it should be. "bad": seen, and not so. "absent": seen that there is nothing. "unknown": not seen.
-Standing = Literal["good", "bad", "absent", "unknown"]
-_WORST_FIRST: Final[tuple[Standing, ...]] = ("bad", "unknown", "absent", "good")
+# "good": seen, and as it should be. "bad": seen, and not so. "neutral": seen, and nothing to judge, such as a cluster
+# that was not made. "unknown": not seen from here.
+Standing = Literal["good", "bad", "neutral", "unknown"]
+_WORST_FIRST: Final[tuple[Standing, ...]] = ("bad", "unknown", "neutral", "good")
 
 
 def plain(text: str) -> str:
@@ -66,6 +69,10 @@ class _Fact(_Value):
 
     standing: Standing
     told: Text
+
+    def stands(self, standing: Standing, told: str) -> Self:
+        """Return it with another standing and other words, held against the shape again."""
+        return type(self).model_validate({**self.model_dump(), "standing": standing, "told": told})
 
 
 class Cluster(_Fact):
@@ -128,6 +135,11 @@ class Backup(_Value):
     started: AwareDatetime | None
     finished: AwareDatetime | None = None
 
+    @property
+    def failed(self) -> bool:
+        """Whether it ended without being whole; one that is still being made did not."""
+        return "Failed" in self.phase or self.phase == "Unreadable"
+
 
 class Backups(_Fact):
     """The newest backups, newest first; ``source`` is where they were seen."""
@@ -181,6 +193,18 @@ class Drills(_Fact):
     unverified: tuple[Unverified, ...] = ()
 
 
+@dataclass(frozen=True)
+class Facts:
+    """All that is looked at in an environment."""
+
+    cluster: Cluster
+    applications: Applications
+    apply: Apply
+    drift: Drift
+    backups: Backups
+    drills: Drills
+
+
 class Environment(_Value):
     """What was seen of one environment when it was ``looked`` at."""
 
@@ -194,6 +218,13 @@ class Environment(_Value):
     drift: Drift
     backups: Backups
     drills: Drills
+
+    @classmethod
+    def of(cls, name: str, description: str, looked: datetime, facts: Facts) -> Environment:
+        """Return an environment that stands as its facts do."""
+        told = {one: getattr(facts, one) for one in facts.__dataclass_fields__}
+        standing = judged([fact.standing for fact in told.values()])
+        return cls(name=name, description=description, looked=looked, standing=standing, **told)
 
     @property
     def facts(self) -> tuple[tuple[str, _Fact], ...]:
@@ -237,13 +268,13 @@ class Overview(_Value):
 def judged(standings: Sequence[Standing]) -> Standing:
     """Return how an environment stands whose facts (the cluster first) stand like this.
 
-    What is bad counts most. Without a cluster there is nothing else to be good; what is not known is never good.
+    What is bad counts most. Without a cluster there is nothing to be good; what is not known is never good.
     """
     if "bad" in standings:
         return "bad"
-    if standings[0] == "absent":
-        return "absent"
-    return next(one for one in _WORST_FIRST if one in standings)
+    if standings[0] == "neutral":
+        return "neutral"
+    return "unknown" if "unknown" in standings else "good"
 
 
 def read(path: Path) -> Overview:

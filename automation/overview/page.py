@@ -24,9 +24,11 @@ from automation.secret import masked
 _WORDS: Final[dict[Standing, tuple[str, str, str]]] = {  # mark, word, what it means
     "bad": ("✗", "needs attention", "seen, and not as it should be"),
     "unknown": ("?", "unknown", "could not be seen from where the page was made; the reason stands beside it"),
-    "absent": ("-", "not there", "seen that there is none, such as a cluster that was not made"),
+    "neutral": ("·", "no cluster", "seen, and nothing to judge: there is no cluster, or nobody else applies it"),
     "good": ("✓", "good", "seen, and as it should be"),
 }
+# Of a fact; of the other two the words that follow say it.
+_SAID: Final[dict[Standing, str]] = {"bad": "needs attention", "good": "good"}
 _COLUMNS: Final = ("Environment", "Cluster", "Applications", "Last apply", "Drift", "Last backup", "Last drill")
 _ICON: Final = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E"
@@ -213,10 +215,11 @@ def _backup_row(backup: Backup, one: Environment) -> Markup:
     took = ""
     if backup.started is not None and backup.finished is not None:
         took = words.length(max(0.0, (backup.finished - backup.started).total_seconds()))
+    standing: Standing = "good" if backup.whole else "bad" if backup.failed else "unknown"
     return _tr(
         element("th", started, scope="row", role="rowheader", class_="number"),
         _td("Name", backup.name),
-        _td("Phase", _marked("good" if backup.whole else "bad", backup.phase)),
+        _td("Phase", _marked(standing, backup.phase)),
         _td("Took", took or "not known", number=True),
     )
 
@@ -301,9 +304,9 @@ def _chip(standing: Standing, text: str = "") -> Markup:
 
 
 def _mark(standing: Standing) -> Markup:
-    mark, word, _ = _WORDS[standing]
-    seen = element("span", mark, aria_hidden="true", class_=f"mark {standing}")
-    return joined(seen, _hidden(f"{word}: "))
+    seen = element("span", _WORDS[standing][0], aria_hidden="true", class_=f"mark {standing}")
+    said = _SAID.get(standing)
+    return joined(seen, _hidden(f"{said}: ") if said else None)
 
 
 def _marked(standing: Standing, text: str) -> Markup:

@@ -112,7 +112,7 @@ def _drills_in_words(shown: Sequence[Drill], limit: float | None) -> str:
 def of_backups(backups: Backups, now: datetime, identity: str, title: str) -> Markup | None:
     """Return the plot of how old the newest whole backup was at each moment; None where no backup's time is known."""
     whole = sorted(one.started for one in backups.listed if one.whole and one.started is not None)
-    broken = sorted(one.started for one in backups.listed if not one.whole and one.started is not None)
+    broken = sorted(one.started for one in backups.listed if one.failed and one.started is not None)
     whole, broken = ([one for one in times if one <= now] for times in (whole, broken))
     if not whole:
         return None

@@ -104,10 +104,13 @@ def create(it: Context) -> Answer:
 
 @routes("GET", f"{ISSUES}/comments", needs=READ)
 def all_comments(it: Context) -> Answer:
-    """List the comments of the whole repository, oldest first."""
-    return it.call.page(
-        [_shape(it, comment) for comment in _since(it, it.repo.comments) if isinstance(comment, Comment)]
-    )
+    """List the comments of the whole repository, oldest first; ``direction`` counts with ``sort`` only."""
+    found = [comment for comment in _since(it, it.repo.comments) if isinstance(comment, Comment)]
+    sort = it.call.query.get("sort")
+    if sort in {"created", "updated"}:
+        down = it.call.query.get("direction") == "desc"
+        found.sort(key=lambda one: (one.created_at if sort == "created" else one.updated_at, one.id), reverse=down)
+    return it.call.page([_shape(it, comment) for comment in found])
 
 
 @routes("GET", ISSUES + "/comments/{id}", needs=READ)
