@@ -23,6 +23,7 @@ from automation.workspace import Workspace
 KIND: Final = "manifests"  # of our comments
 
 _FOLDERS: Final = ("gitops", "opentofu/environments")
+_DESCRIPTIONS: Final = ("gitops", ":(glob)opentofu/environments/*/environment*.yaml")  # what manifests are made from
 _SUMMARY: Final = actions.SUMMARY * 9 // 10  # characters, most of which take one byte
 _LEAST: Final = 20_000
 
@@ -49,7 +50,7 @@ def compare(workspace: Workspace, since: str, names: Sequence[str], tools: Calla
         _check(names, known)
         wanted = list(dict.fromkeys(names)) or known
         facts = {name: Facts(name, base, head) for name in wanted}
-        if not history.differs(root, base, head, *_FOLDERS):
+        if not history.differs(root, base, head, *_DESCRIPTIONS):
             return {name: Compared(Comparison(), facts[name]) for name in wanted}
         have = tools()
         found = {}

@@ -69,7 +69,10 @@ class Difference:
         """The difference line by line (``+ ``, ``- ``, two spaces); nothing secret is in it."""
         if self.what is What.LEFT:
             return ("# it stays as it is",)
-        return tuple(_lines(*without_secrets(self.before, self.after)))
+        try:
+            return tuple(_lines(*without_secrets(self.before, self.after)))
+        except RecursionError:
+            return ("# nested too deeply to be shown",)
 
 
 @dataclass(frozen=True)
@@ -208,11 +211,7 @@ class _Comparing:
 
 
 def _lines(old: Manifest | None, new: Manifest | None) -> Iterator[str]:
-    try:
-        before, after = _text(old), _text(new)
-    except RecursionError:
-        yield "# nested too deeply to be shown"
-        return
+    before, after = _text(old), _text(new)
     if max(len(before), len(after)) > _LONGEST and before and after:
         yield f"# {len(before):,} lines before, {len(after):,} after: too long to be compared line by line"
         return

@@ -7,16 +7,18 @@ What is lost comes first. Nothing of a manifest can end a fence, forge a heading
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Final
+from typing import Final, TypeVar
 
 from automation.fitting import LIMIT, Entry, Listing, Part, Unfolded, fit
-from automation.gitops.comparison import Comparison, Difference, What
-from automation.gitops.comparison.consequences import Weight
+from automation.gitops.comparison import Comparison, Difference, Unrendered, What
+from automation.gitops.comparison.consequences import Consequence, Weight
 from automation.gitops.installation import ROOT
 from automation.markdown import alert, code, cut, details, fence, html, html_text, inert, number, text
+
+T = TypeVar("T")
 
 _SIGNS: Final = {What.DELETED: "-", What.LEFT: "!", What.MOVED: "!", What.CHANGED: "!", What.CREATED: "+"}
 _MARKS: Final = {What.DELETED: "🟥", What.LEFT: "⬜", What.MOVED: "🟦", What.CHANGED: "🟨", What.CREATED: "🟩"}
@@ -109,36 +111,41 @@ def counts(found: Comparison) -> str:
 
 def _alerts(found: Comparison, bullets: int) -> Iterator[str]:
     if found.broken:
-        lines = [f"- {_named(name)}: {text(cut(why, _WHY))}" for name, why in found.broken]
-        yield alert("CAUTION", "**Can't be rendered, so Argo CD will not sync it:**\n" + _first(lines, bullets))
+        said = "**Can't be rendered, so Argo CD will not sync it:**"
+        yield alert("CAUTION", _list(said, found.broken, _explained, bullets))
     for weight, kind, title in _TITLES:
-        lines = [
-            f"- {_MARKS[one.what]} {code(cut(one.name, _NAME))} of {code(cut(one.application, _NAME))}: "
-            f"{text(cut(follows.why, _WHY))}"
-            for one in found.differences
-            for follows in one.consequences
-            if follows.weight is weight
-        ]
-        if lines:
-            yield alert(kind, f"{title}\n{_first(lines, bullets)}")
+        follows = [(one, why) for one in found.differences for why in one.consequences if why.weight is weight]
+        if follows:
+            yield alert(kind, _list(title, follows, _consequence, bullets))
     if found.unrendered:
-        lines = [
-            f"- {code(cut(one.application, _NAME))}: chart {code(cut(one.chart, _NAME))} "
-            f"{_version(one.old)} → {_version(one.new)} ({text(cut(one.why, _WHY))})"
-            for one in found.unrendered
-        ]
         said = "**Not rendered here: what changes inside of these charts is not told below.**"
-        yield alert("WARNING", f"{said}\n{_first(lines, bullets)}")
+        yield alert("WARNING", _list(said, found.unrendered, _chart, bullets))
     if found.unknown:
-        lines = [f"- {_named(name)}: {text(cut(why, _WHY))}" for name, why in found.unknown]
         said = "Could not be rendered before this change, so that nothing can be compared:"
-        yield alert("NOTE", f"{said}\n{_first(lines, bullets)}")
+        yield alert("NOTE", _list(said, found.unknown, _explained, bullets))
 
 
-def _first(lines: Sequence[str], many: int) -> str:
-    more = len(lines) - many
-    rest = [f"- {'and ' if many else ''}{more:,}{' more' if many else ', counted below'}"] if more > 0 else []
-    return "\n".join([*lines[:many], *rest])
+def _list(title: str, items: Sequence[T], line: Callable[[T], str], many: int) -> str:
+    """Return the first items as a list below a title, and how many more there are."""
+    more = len(items) - many
+    rest = [f"- {f'and {more:,} more' if many else f'{more:,}, counted below'}"] if more > 0 else []
+    return "\n".join([title, *(f"- {line(one)}" for one in items[:many]), *rest])
+
+
+def _consequence(told: tuple[Difference, Consequence]) -> str:
+    one, follows = told
+    name, application = code(cut(one.name, _NAME)), code(cut(one.application, _NAME))
+    return f"{_MARKS[one.what]} {name} of {application}: {text(cut(follows.why, _WHY))}"
+
+
+def _chart(one: Unrendered) -> str:
+    name, chart = code(cut(one.application, _NAME)), code(cut(one.chart, _NAME))
+    return f"{name}: chart {chart} {_version(one.old)} → {_version(one.new)} ({text(cut(one.why, _WHY))})"
+
+
+def _explained(told: tuple[str, str]) -> str:
+    name, why = told
+    return f"{_named(name)}: {text(cut(why, _WHY))}"
 
 
 def _named(application: str) -> str:
