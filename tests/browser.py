@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import select
@@ -93,21 +94,30 @@ def browsing(program: str, folder: Path) -> Iterator[Browser]:
     to_browser, ours_out = os.pipe()
     ours_in, from_browser = os.pipe()
     root = ["--no-sandbox"] if os.geteuid() == 0 else []
-    options = ["--headless", "--disable-gpu", "--no-first-run", "--disable-background-networking", *root]
-    # The browser reads commands from its descriptor 3 and answers on 4.
-    started = subprocess.Popen(
-        [
-            *("sh", "-c", f'exec "$@" 3<&{to_browser} 4>&{from_browser}', "sh"),
-            *(program, *options, f"--user-data-dir={folder / 'profile'}", "--remote-debugging-pipe"),
-        ],
-        pass_fds=(to_browser, from_browser),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=(folder / "browser.log").open("wb"),
-        env={**os.environ, "HOME": str(folder)},
-    )
-    os.close(to_browser)
-    os.close(from_browser)
+    options = [
+        "--headless",
+        "--hide-scrollbars",
+        "--disable-gpu",
+        "--no-first-run",
+        "--disable-background-networking",
+        *root,
+    ]
+    # The browser reads commands from its descriptor 3 and answers on 4; ours must not be one of the two.
+    theirs = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (to_browser, from_browser)]
+    with (folder / "browser.log").open("wb") as log:
+        started = subprocess.Popen(
+            [
+                *("bash", "-c", f'exec "$@" 3<&{theirs[0]} 4>&{theirs[1]}', "bash"),
+                *(program, *options, f"--user-data-dir={folder / 'profile'}", "--remote-debugging-pipe"),
+            ],
+            pass_fds=theirs,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            env={**os.environ, "HOME": str(folder)},
+        )
+    for end in (to_browser, from_browser, *theirs):
+        os.close(end)
     try:
         yield Browser(ours_in, ours_out)
     finally:
