@@ -27,6 +27,17 @@ install_packages() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
 }
 
+# want_browser: for the tests that look at pages. Where none is there and none can be installed, they are skipped.
+want_browser() {
+  local name
+  for name in chromium-headless-shell chromium google-chrome; do
+    ! command -v "$name" >/dev/null || return 0
+  done
+  command -v apt-get >/dev/null && may_be_root || return 0
+  (install_packages chromium-headless-shell fonts-dejavu-core) ||
+    printf '! no browser could be installed: tests that look at pages are skipped\n' >&2
+}
+
 find_python() {
   local candidate
   for candidate in python3 python3.13 python3.12 python3.11; do
