@@ -145,7 +145,8 @@ def _chart(one: Unrendered) -> str:
 
 def _explained(told: tuple[str, str]) -> str:
     name, why = told
-    return f"{_named(name)}: {text(cut(why, _WHY))}"
+    end = why if len(why) <= _WHY else f"… {why[-_WHY:]}"  # where the cause stands, in what kustomize says
+    return f"{_named(name)}: {text(end)}"
 
 
 def _named(application: str) -> str:
