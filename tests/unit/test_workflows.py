@@ -205,5 +205,20 @@ def test_there_are_commands() -> None:
     assert {line.split()[1] for _, line in COMMANDS} >= {"changed", "plan", "apply", "answer", "drift", "release"}
 
 
+def test_manifests_of_a_fork_are_compared_where_nothing_can_be_written() -> None:
+    comparing = {str(job): job for job in JOBS if "gitops compare" in job.text}
+    assert set(comparing) == {"plan.manifests", "ci.validate"}
+    ours, theirs = comparing["plan.manifests"], comparing["ci.validate"]
+    assert OURS in ours.told["if"]
+    assert ours.told["permissions"] == {"contents": "read", "pull-requests": "write"}
+    assert theirs.told["permissions"] == {"contents": "read"}
+    assert "github.token" not in theirs.text
+    [step] = [step for step in theirs.told["steps"] if "gitops compare" in step.get("run", "")]
+    assert OURS.replace("==", "!=") in step["if"]
+    for job in (ours, theirs):  # a cluster may be pinned to any commit
+        assert job.told["steps"][0]["with"]["fetch-depth"] == 0
+        assert "secrets." not in job.text
+
+
 def test_plans_are_taken_from_workflows_that_exist() -> None:
     assert {ROOT / path for path in merge.MAKERS} <= set(FILES)
