@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from automation.errors import DogitopsError
-from automation.github import history, issues
+from automation.github import history, issues, problems
 from automation.github.client import GitHub
 from automation.jobs.pull_request import STATUS
 from automation.jobs.site import Site
@@ -98,9 +99,10 @@ class Changes:
 
         def ask(github: GitHub) -> dict[str, history.Looked]:
             found: dict[str, history.Looked] = {}
-            for one in history.looked(github, DRIFT_WORKFLOW, most=_RUNS):
-                if one.name.startswith(DRIFT_JOB):
-                    found.setdefault(one.name.removeprefix(DRIFT_JOB), one)
+            with contextlib.suppress(problems.NotFound):  # the workflow has never run
+                for one in history.looked(github, DRIFT_WORKFLOW, most=_RUNS):
+                    if one.name.startswith(DRIFT_JOB):
+                        found.setdefault(one.name.removeprefix(DRIFT_JOB), one)
             return found
 
         return self._once("looks", ask)

@@ -23,7 +23,7 @@ _IMAGES: Final = 3  # of an application, in its version
 def unknown(reason: str) -> dict[str, Any]:
     """Return the standing and the words of a fact that can't be known from here, and why not."""
     first = reason.strip().partition("\n")[0].rstrip(".")
-    if first[1:2].islower() or first[1:2] == " ":  # no name in capitals
+    if first.partition(" ")[0][1:].islower():  # no name such as GitHub
         first = first[0].lower() + first[1:]
     return {"standing": "unknown", "told": f"unknown: {first}"}
 

@@ -56,14 +56,17 @@ def backups(site: Site, kube: Kube | None, cluster: Cluster, now: datetime) -> B
         source="cluster" if source == "cluster" else "bucket",
         listed=tuple(found[:_BACKUPS]),
     )
-    return _judged(shown, len(found), now, needed=cluster.standing != "neutral")
+    return _judged(shown, len(found), now, cluster)
 
 
-def _judged(found: Backups, known: int, now: datetime, *, needed: bool) -> Backups:
-    """Return backups with how they stand; where there is no cluster to back up, none is ``needed``."""
+def _judged(found: Backups, known: int, now: datetime, cluster: Cluster) -> Backups:
+    """Return backups with how they stand; where there is no cluster, there is nothing that needs one."""
+    needed = cluster.standing != "neutral"
     newest, latest = found.newest(), found.listed[0] if found.listed else None
     if newest is None or newest.started is None:
         told = "none" if not found.listed else f"none is whole ({known} known)"
+        if not found.listed and cluster.standing == "unknown":
+            return found.stands("unknown", "unknown: the bucket holds none, and the cluster could not be asked")
         return found.stands("bad", told) if needed else found.stands("neutral", f"{told}; no cluster to back up")
     told = f"{words.ago(newest.started, now)} ({known} known)"
     wrong = []
