@@ -85,10 +85,10 @@ def _headline(found: Comparison, facts: Facts) -> str:
         mark, what = "⚠️", "no longer described"
     elif found.broken:
         mark, what = "⛔", "can't be rendered"
-    elif weights[Weight.REFUSED]:
-        mark, what = "⛔", f"{number(weights[Weight.REFUSED], 'change')} will be refused"
-    elif deleted:
-        mark, what = "⚠️", f"deletes {number(deleted, 'object')}"
+    elif deleted or weights[Weight.REFUSED]:
+        refused = f"{number(weights[Weight.REFUSED], 'change')} will be refused" if weights[Weight.REFUSED] else ""
+        mark = "⛔" if refused else "⚠️"
+        what = ", ".join(filter(None, (f"deletes {number(deleted, 'object')}" if deleted else "", refused)))
     elif weights[Weight.LOST] or weights[Weight.UNPROTECTED]:
         mark, what = "⚠️", "nothing is deleted, but read the warning"
     elif found.unrendered:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import runpy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from automation.gitops.manifests import Entry, Manifest
 from tests.unit import github_view
 from tests.unit.nasty import NASTY, texts
 
+ROOT = Path(__file__).resolve().parents[3]
 RUN = "https://github.com/acme/platform/actions/runs/7"
 FACTS = Facts("staging", "a" * 40, "b" * 40, RUN)
 PROTECTED = {"argocd.argoproj.io/sync-options": "Prune=false,Delete=false"}
@@ -356,6 +359,11 @@ def test_a_log_is_given_no_commands() -> None:
     text = words.plain(compare(side(), side(manifest)), "staging")
     assert not any(line.strip().startswith("::") for line in text.splitlines())
     assert "##[" not in text
+
+
+def test_the_example_in_the_docs_is_what_the_program_makes() -> None:
+    docs = ROOT / "docs" / "examples"
+    assert runpy.run_path(str(docs / "manifests.py"))["text"]() == (docs / "manifests.md").read_text()
 
 
 def test_an_empty_comparison_says_nothing() -> None:
