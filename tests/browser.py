@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import fcntl
 import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -69,10 +71,11 @@ class Browser:
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
-    def picture(self, file: Path) -> None:
-        """Write the whole page as a PNG."""
+    def picture(self, file: Path, *, height: int | None = None, top: str = "0") -> None:
+        """Write the whole page as a PNG, or ``height`` pixels of it, from where the expression ``top`` says."""
         size = self.ask("Page.getLayoutMetrics")["cssContentSize"]
-        clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
+        begin = self.run(top)
+        clip = {"x": 0, "y": begin, "width": size["width"], "height": height or size["height"] - begin, "scale": 1}
         shot = self.ask("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
         file.write_bytes(base64.b64decode(shot["data"]))
 
@@ -114,6 +117,7 @@ def browsing(program: str, folder: Path) -> Iterator[Browser]:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=log,
+            start_new_session=True,
             env={**os.environ, "HOME": str(folder)},
         )
     for end in (to_browser, from_browser, *theirs):
@@ -125,3 +129,5 @@ def browsing(program: str, folder: Path) -> Iterator[Browser]:
         os.close(ours_in)
         started.terminate()
         started.wait(timeout=30)
+        with contextlib.suppress(ProcessLookupError):  # those that it started end after it
+            os.killpg(started.pid, signal.SIGKILL)

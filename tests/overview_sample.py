@@ -1,6 +1,6 @@
 """A document of environments such as a team has: good, in trouble, not to be seen from here, and not there at all.
 
-The numbers of the drills of ``local`` are of drills that ran; the rest is made up.
+The numbers of the newest drill are of one that ran; all else is made up.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def overview() -> Overview:
     looked = NOW - timedelta(hours=15)
     clean = Drift(standing="good", told="none, 15 hours ago", looked=looked, url=f"{GITHUB}/actions/runs/9000000001")
     found = Drift(standing="bad", told="found: issue 41, 15 hours ago", looked=looked, url=f"{GITHUB}/issues/41")
-    nobody = "not looked for by a schedule ('dogitops drift local' looks now)"
+    nobody = "no schedule looks ('dogitops drift {}' does)"
     no_access = "unknown: there is no token for DigitalOcean (DIGITALOCEAN_TOKEN)"
     sick = Applications(
         standing="bad",
@@ -203,7 +203,7 @@ def overview() -> Overview:
                 cluster=Cluster(standing="neutral", told="does not exist", provider="doks", name="dogitops-ephemeral"),
                 applications=Applications(**none("neutral", "no cluster")),
                 apply=Apply(**none("neutral", "3 days ago, when its state was written")),
-                drift=Drift(**none("neutral", nobody)),
+                drift=Drift(**none("neutral", nobody.format("ephemeral"))),
                 backups=Backups(**none("neutral", "none; no cluster to back up")),
                 drills=drills([drill(1)]),
             ),
@@ -217,7 +217,7 @@ def overview() -> Overview:
                     told="6 hours ago, when its state was written",
                     at=NOW - timedelta(hours=6),
                 ),
-                drift=Drift(**none("neutral", nobody)),
+                drift=Drift(**none("neutral", nobody.format("local"))),
                 backups=backups([5, 29, 54, 78, 101, 130, 150], broken=[54]),
                 drills=drills([drill(number, failed=number == 3) for number in range(8)]),
             ),

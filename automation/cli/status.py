@@ -33,9 +33,7 @@ def status(
     ] = None,
     seen: Annotated[
         Path | None,
-        typer.Option(
-            "--from", metavar="FOLDER", help="Take what these documents of --json tell as it is.", exists=True
-        ),
+        typer.Option("--from", metavar="FOLDER", help="Take what these documents of --json tell as it is."),
     ] = None,
 ) -> None:
     """Show how environments are, from the cluster to the last drill: as a table, as JSON, or as a page."""

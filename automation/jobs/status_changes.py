@@ -77,9 +77,7 @@ class Changes:
     def drift(self, site: Site, now: datetime) -> Drift:
         """Return what the workflow of drift last saw."""
         if not site.environment.shared:
-            return Drift(
-                standing="neutral", told=f"not looked for by a schedule ('dogitops drift {site.name}' looks now)"
-            )
+            return Drift(standing="neutral", told=f"no schedule looks ('dogitops drift {site.name}' does)")
         if isinstance(self.github, str):
             return Drift(**unknown(self.github))
         try:

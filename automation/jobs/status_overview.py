@@ -66,7 +66,7 @@ def overview(
         run_url=_run_url(),
         environments=(),
     )
-    elsewhere = document.merged(base, [document.read(path) for path in sorted(seen.glob("*.json"))] if seen else [])
+    elsewhere = document.merged(base, _read(seen) if seen else [])
     told = tuple(one for one in elsewhere.environments if one.name in asked)
     left = [name for name in asked if name not in {one.name for one in told}]
     changes = Changes(_asked(github))
@@ -74,6 +74,14 @@ def overview(
         looked = side_by_side(left, lambda name: _looked(workspace, name, changes, now))
     here = base.model_copy(update={"environments": tuple(looked[name] for name in left)})
     return document.merged(here, [base.model_copy(update={"environments": told})])
+
+
+def _read(folder: Path) -> list[Overview]:
+    if not folder.is_dir():
+        raise ConfigurationError(
+            f"There is no folder {folder}.", hint="--from names one with documents of --json in it."
+        )
+    return [document.read(path) for path in sorted(folder.glob("*.json"))]
 
 
 def rows(found: Overview) -> list[list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
@@ -30,6 +31,7 @@ _WORDS: Final[dict[Standing, tuple[str, str, str]]] = {  # mark, word, what it m
 # Of a fact; of the other two the words that follow say it.
 _SAID: Final[dict[Standing, str]] = {"bad": "needs attention", "good": "good"}
 _COLUMNS: Final = ("Environment", "Cluster", "Applications", "Last apply", "Drift", "Last backup", "Last drill")
+_UNIT: Final = re.compile(r"(?<=\d) (?=(?:s|min|h|minutes?|hours?|days?)\b)|(?<=\bmin) (?=\d)|(?<=\bh) (?=\d)")
 _ICON: Final = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E"
     "%3Crect width='16' height='16' rx='4' fill='%230b57b0'/%3E"
@@ -87,7 +89,7 @@ def _header(overview: Overview, title: str) -> Markup:
 def _all(overview: Overview) -> Markup:
     rows = [_row(one, f"e{index}") for index, one in enumerate(overview.environments)]
     inner = (
-        _table("Environments", _COLUMNS, rows)
+        _table("Environments", _COLUMNS, rows, kind="stack all")
         if rows
         else element("p", "There is no environment: opentofu/environments is empty.")
     )
@@ -121,7 +123,7 @@ def _section(one: Environment, identity: str) -> Markup:
     for name, fact in one.facts:
         url = getattr(fact, "url", "")
         more = [" (", _link(url, _link_text(name, one)), ")"] if url else []
-        told = element("dd", _mark(fact.standing), element("span", fact.told, more))
+        told = element("dd", _mark(fact.standing), element("span", _kept(fact.told), more))
         facts += [element("dt", name.capitalize()), told]
     return element(
         "section",
@@ -170,7 +172,7 @@ def _drill_row(drill: Drill) -> Markup:
         _td("Verdict", _marked(standing, f"{drill.verdict}{reasons}")),
         _td("RTO", words.length(drill.rto_seconds), number=True),
         _td("RPO", words.length(drill.rpo_seconds), number=True),
-        _td("Phases", f"{phases} ({drill.where})" if drill.where else phases),
+        _td("Phases", _kept(f"{phases} ({drill.where})" if drill.where else phases)),
     )
 
 
@@ -276,7 +278,7 @@ def _footer() -> Markup:
     )
 
 
-def _table(caption: str, columns: Sequence[str], rows: Sequence[Markup]) -> Markup:
+def _table(caption: str, columns: Sequence[str], rows: Sequence[Markup], *, kind: str = "stack") -> Markup:
     """Return a table that becomes blocks on a narrow page; the roles keep it a table for screen readers then."""
     head = [element("th", column, scope="col", role="columnheader") for column in columns]
     return element(
@@ -284,7 +286,7 @@ def _table(caption: str, columns: Sequence[str], rows: Sequence[Markup]) -> Mark
         element("caption", caption, class_="hidden"),
         element("thead", _tr(*head), role="rowgroup"),
         element("tbody", rows, role="rowgroup"),
-        class_="stack",
+        class_=kind,
         role="table",
     )
 
@@ -310,7 +312,12 @@ def _mark(standing: Standing) -> Markup:
 
 
 def _marked(standing: Standing, text: str) -> Markup:
-    return element("span", _mark(standing), text)
+    return element("span", _mark(standing), element("span", _kept(text)), class_="marked")
+
+
+def _kept(text: str) -> str:
+    """Return text in which no line ends between a number and its unit."""
+    return _UNIT.sub("\u00a0", text)
 
 
 def _hidden(text: str) -> Markup:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 import shlex
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import typer
 import yaml
 
 from automation.cli import app
-from automation.jobs import evidence, merge
+from automation.jobs import evidence, merge, status_changes
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / ".github/workflows").glob("*.yml"))
@@ -95,7 +96,9 @@ def test_there_are_jobs_with_secrets() -> None:
     assert {str(job) for job in JOBS if "secrets." in job.text} >= {"plan.plan", "apply.apply", "drift.drift"}
 
 
-HOLDING = [job for job in JOBS if not job.told.get("environment", {}).get("name", "-plan").endswith("-plan")]
+PAGES = "github-pages"  # GitHub's own environment; it holds no keys
+KEYLESS = ("-plan", PAGES)
+HOLDING = [job for job in JOBS if not job.told.get("environment", {}).get("name", "-plan").endswith(KEYLESS)]
 MAKING = [job for job in HOLDING if not job.events & {"push", "issue_comment"}]  # and destroying, all by themselves
 CHANGING = [job for job in HOLDING if job not in MAKING]
 
@@ -153,6 +156,44 @@ def test_the_age_of_evidence_is_looked_at_by_a_schedule_of_its_own() -> None:
     assert kept["with"]["retention-days"] > 8
 
 
+STATUS = {job.name: job for job in JOBS if job.file.name == "status.yml"}
+
+
+def test_the_page_is_published_by_a_job_that_runs_nothing_of_ours_and_only_where_that_is_asked_for() -> None:
+    job = STATUS["publish"]
+    assert [one for one in JOBS if "pages" in one.told["permissions"] or "id-token" in one.told["permissions"]] == [job]
+    assert job.told["permissions"] == {"pages": "write", "id-token": "write"}
+    assert [step["uses"].partition("@")[0] for step in job.told["steps"]] == ["actions/deploy-pages"]
+    assert "vars.STATUS_PAGES == 'true'" in job.told["if"]
+    assert "github.ref_name == github.event.repository.default_branch" in job.told["if"]
+    assert job.told["environment"]["name"] == PAGES
+    [kept] = [step for step in STATUS["page"].told["steps"] if "upload-pages-artifact" in step.get("uses", "")]
+    assert kept["if"] == "vars.STATUS_PAGES == 'true'"
+
+
+def test_the_page_is_made_without_keys_of_what_jobs_saw_that_may_write_nothing() -> None:
+    for name in ("look", "page"):
+        assert set(STATUS[name].told["permissions"].values()) == {"read"}
+    assert "secrets." not in STATUS["page"].text
+    assert "environment" not in STATUS["page"].told
+    assert STATUS["look"].told["environment"]["name"] == "${{ matrix.environment }}-plan"
+    made, taken = (
+        next(step["with"] for step in STATUS[job].told["steps"] if action in step.get("uses", ""))
+        for job, action in (("look", "upload-artifact"), ("page", "download-artifact"))
+    )
+    assert fnmatch.fnmatch(made["name"], taken["pattern"])
+    assert "STATUS_PAGES" in (ROOT / "docs/security.md").read_text()
+
+
+def test_no_workflow_starts_on_the_end_of_another() -> None:
+    assert [job for job in JOBS if job.events & {"workflow_run", "pull_request_target"}] == []
+
+
+def test_drift_is_looked_for_by_jobs_that_the_status_knows_by_name() -> None:
+    [job] = [job for job in JOBS if job.file.name == status_changes.DRIFT_WORKFLOW and "matrix" in job.text]
+    assert job.told["name"] == status_changes.DRIFT_JOB + "${{ matrix.environment }}"
+
+
 def test_the_workflow_that_evidence_is_taken_from_exists() -> None:
     assert ROOT / evidence.WORKFLOW in FILES
 
@@ -193,7 +234,7 @@ def test_no_expression_stands_in_a_script(file: Path) -> None:
 
 @pytest.mark.parametrize(("name", "line"), COMMANDS, ids=str)
 def test_the_commands_exist(name: str, line: str) -> None:
-    command, rest = typer.main.get_command(app), shlex.split(re.split(r" *[;|]", line)[0])[1:]
+    command, rest = typer.main.get_command(app), shlex.split(re.split(r" *[;|>]", line)[0])[1:]
     if rest == ["--version"]:
         return
     while hasattr(command, "commands"):

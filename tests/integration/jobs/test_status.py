@@ -32,8 +32,8 @@ from automation.simulators.github import GitHubSimulator
 from automation.toolchain import install
 from automation.workspace import Workspace
 from tests.integration.github.place import EVERYTHING, REPOSITORY, origin
-from tests.integration.gitops.api import Api
 from tests.integration.jobs.test_recovery import PASSED
+from tests.integration.kube.cluster import Cluster
 from tests.integration.s3 import S3
 
 COMMIT = "4f1c29d07c6f4c0d8a0c9a4a3a5b7e6d21f08b3c"
@@ -108,7 +108,7 @@ def test_nothing_is_started_and_nothing_is_made_for_a_look(workspace: Workspace,
     found = overview(workspace, ["local"]).environments[0]
     assert "S3 server does not run on this machine ('dogitops up local' starts it)" in found.backups.told
     assert "S3 server does not run" in found.apply.told
-    assert found.drift.told == "not looked for by a schedule ('dogitops drift local' looks now)"
+    assert found.drift.told == "no schedule looks ('dogitops drift local' does)"
     assert files(workspace) == before
 
 
@@ -146,9 +146,9 @@ def test_a_table_has_a_row_for_each_fact_and_a_mark_for_how_it_stands(workspace:
 
 
 @pytest.fixture
-def cluster(site: Site) -> Iterator[Api]:
+def cluster(site: Site) -> Iterator[Cluster]:
     """Give a cluster with three nodes, Argo CD and Velero, known to the environment."""
-    api = Api(site.kubeconfig)
+    api = Cluster(site.kubeconfig)
     api.kinds["v1"]["Node"] = ("nodes", False)
     api.kinds["apps/v1"] = {"Deployment": ("deployments", True)}
     api.kinds["velero.io/v1"] = {"Backup": ("backups", True)}
@@ -166,12 +166,12 @@ def cluster(site: Site) -> Iterator[Api]:
     api.server_close()
 
 
-def node(api: Api, name: str, *, ready: str = "True") -> None:
+def node(api: Cluster, name: str, *, ready: str = "True") -> None:
     api.put("v1", "Node", name, status={"conditions": [{"type": "Ready", "status": ready}]})
 
 
 def application(
-    api: Api, name: str, *, sync: str = "Synced", health: str = "Healthy", source: dict[str, str] | None = None,
+    api: Cluster, name: str, *, sync: str = "Synced", health: str = "Healthy", source: dict[str, str] | None = None,
     revision: str = COMMIT, images: list[str] | None = None, message: str = "",
 ) -> None:  # fmt: skip
     conditions = [{"type": "SyncError", "message": message}] if message else []
@@ -185,13 +185,13 @@ def application(
     api.put("argoproj.io/v1alpha1", "Application", name, "argocd", spec=spec, status=status)
 
 
-def backup(api: Api, name: str, hours: float, now: datetime, phase: str = "Completed") -> None:
+def backup(api: Cluster, name: str, hours: float, now: datetime, phase: str = "Completed") -> None:
     began = now - timedelta(hours=hours)
     times = {"startTimestamp": began.isoformat(), "completionTimestamp": (began + timedelta(seconds=40)).isoformat()}
     api.put("velero.io/v1", "Backup", name, "velero", status={"phase": phase, **times})
 
 
-def test_a_cluster_tells_of_nodes_versions_applications_and_backups(workspace: Workspace, cluster: Api) -> None:
+def test_a_cluster_tells_of_nodes_versions_applications_and_backups(workspace: Workspace, cluster: Cluster) -> None:
     now = datetime.now(UTC)
     backup(cluster, "nightly-1", 25, now)
     backup(cluster, "nightly-2", 1.5, now)
@@ -209,7 +209,7 @@ def test_a_cluster_tells_of_nodes_versions_applications_and_backups(workspace: W
     assert cluster.writes == [], "it only looks"
 
 
-def test_a_node_and_applications_that_are_not_well_are_bad(workspace: Workspace, cluster: Api) -> None:
+def test_a_node_and_applications_that_are_not_well_are_bad(workspace: Workspace, cluster: Cluster) -> None:
     node(cluster, "n2", ready="Unknown")
     application(cluster, "sick", sync="OutOfSync", health="Degraded", message="quota\nexceeded \x1b[31m")
     found = look(workspace)
@@ -222,7 +222,7 @@ def test_a_node_and_applications_that_are_not_well_are_bad(workspace: Workspace,
     assert sick.message == "quota exceeded \ufffd[31m"
 
 
-def test_a_cluster_without_argo_cd_or_velero_is_bad(workspace: Workspace, cluster: Api) -> None:
+def test_a_cluster_without_argo_cd_or_velero_is_bad(workspace: Workspace, cluster: Cluster) -> None:
     del cluster.kinds["argoproj.io/v1alpha1"]
     del cluster.kinds["velero.io/v1"]
     found = look(workspace)
@@ -230,7 +230,7 @@ def test_a_cluster_without_argo_cd_or_velero_is_bad(workspace: Workspace, cluste
     assert (found.backups.standing, found.backups.told) == ("bad", "Velero is not installed")
 
 
-def test_a_cluster_that_does_not_answer_is_not_called_good(workspace: Workspace, cluster: Api) -> None:
+def test_a_cluster_that_does_not_answer_is_not_called_good(workspace: Workspace, cluster: Cluster) -> None:
     cluster.shutdown()
     cluster.server_close()
     found = look(workspace)
@@ -254,7 +254,7 @@ def test_a_cluster_that_does_not_answer_is_not_called_good(workspace: Workspace,
     ids=["none", "broken", "old", "failed since", "one at work", "of the future"],
 )
 def test_how_backups_stand(
-    workspace: Workspace, cluster: Api, made: list[tuple[float, str]], standing: str, told: str
+    workspace: Workspace, cluster: Cluster, made: list[tuple[float, str]], standing: str, told: str
 ) -> None:
     now = datetime.now(UTC)
     for hours, phase in made:
@@ -578,7 +578,7 @@ def test_a_github_that_does_not_answer_is_asked_once_and_told(workspace: Workspa
 
 
 def test_what_was_seen_elsewhere_is_taken_in_and_the_rest_is_looked_at_here(
-    workspace: Workspace, facts: dict[str, Any], tmp_path: Path, cluster: Api
+    workspace: Workspace, facts: dict[str, Any], tmp_path: Path, cluster: Cluster
 ) -> None:
     write(workspace, "other", {**facts, "cluster": {"provider": "kind", "name": "dogitops-other"}})
     seen = overview(workspace, ["there"])

@@ -102,7 +102,7 @@ def test_it_holds_no_script_loads_nothing_and_its_policy_names_its_style() -> No
 
 
 def test_all_that_is_known_of_each_environment_stands_in_it() -> None:
-    text = " ".join(read().texts)
+    text = " ".join(read().texts).replace("\u00a0", " ")
     for one in overview().environments:
         assert one.description in text
         for _, fact in one.facts:
