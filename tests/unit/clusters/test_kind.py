@@ -191,7 +191,13 @@ def test_the_plain_network_knows_the_way_between_the_nodes(fp: FakeProcess, prov
         addresses = [{"type": "Hostname", "address": name}, {"type": "InternalIP", "address": address}]
         return {"metadata": {"name": name}, "spec": {"podCIDR": cidr}, "status": {"addresses": addresses}}
 
-    items = [node(NODE, "10.244.0.0/24", "172.20.0.2"), node(WORKER, "10.244.1.0/24", "172.20.0.3")]
+    def container(name: str, address: str) -> dict[str, Any]:
+        return {"Name": f"/{name}", "NetworkSettings": {"Networks": {NAME: {"IPAddress": address}}}}
+
+    # After a stop the engine may give them out the other way round, and the API still tells those of before.
+    items = [node(NODE, "10.244.0.0/24", "172.20.0.3"), node(WORKER, "10.244.1.0/24", "172.20.0.2")]
+    now = [container(NODE, "172.20.0.2"), container(WORKER, "172.20.0.3")]
+    fp.register(["docker", "inspect", NODE, WORKER], stdout=json.dumps(now))
     unassigned = [items[0], {**items[1], "spec": {}}]
     fp.register(PS, stdout=f"{WORKER}\n{NODE}\n", occurrences=9)
     fp.register([*NODES_READY, fp.any()], stdout=json.dumps({"items": unassigned}))
