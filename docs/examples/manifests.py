@@ -38,7 +38,7 @@ def before() -> dict[str, list[Manifest]]:
                 "Deployment", "web", "apps/v1", spec={"replicas": 2, "template": {"spec": {"containers": [container]}}}
             ),
             manifest("ConfigMap", "web", data={"shop.ini": "[cart]\nlongest = 20\npassword = hunter2\n"}),
-            manifest("Secret", "payments", data={"key": "aHVudGVyMg==", "url": "aHR0cHM6Ly9leGFtcGxlLm9yZw=="}),
+            manifest("Secret", "payments", data={"key": "aHVudGVyMg==", "url": "aHR0cHM6Ly9hLmI="}),
             manifest("PersistentVolumeClaim", "uploads", spec=claim),
             manifest("StatefulSet", "orders", "apps/v1", spec=database | {"volumeClaimTemplates": [{"spec": claim}]}),
         ],
