@@ -14,12 +14,12 @@ import pytest
 from automation.errors import CommandFailed, ConfigurationError, DeadlineExceeded, DogitopsError
 from automation.kube import KindUnknown, Kube, KubernetesError, pod_is_ready, pod_state
 from automation.kube.objects import in_order
-from tests.integration.recovery.cluster import Cluster, Fault, Manifest
+from tests.integration.kube.cluster import Cluster, Fault, Manifest
 
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    with Cluster(tmp_path) as server:
+    with Cluster(tmp_path / "kubeconfig") as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.shutdown()
@@ -206,7 +206,7 @@ def test_a_cluster_rebuilt_at_another_port_is_found_after_a_reset(cluster: Clust
     assert kube.ready()
     rebuilt = tmp_path / "rebuilt"
     rebuilt.mkdir()
-    with Cluster(rebuilt) as second:
+    with Cluster(rebuilt / "kubeconfig") as second:
         threading.Thread(target=second.serve_forever, args=(0.01,), daemon=True).start()
         second.put("v1", "ConfigMap", "only-here", "n")
         cluster.write_kubeconfig(port=second.server_port)

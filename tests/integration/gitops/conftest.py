@@ -9,7 +9,7 @@ import pytest
 
 from automation.gitops.server import Server
 from automation.gitops.view import View
-from tests.integration.gitops.api import Api
+from tests.integration.kube.cluster import Cluster
 from tests.unit.gitops.conftest import kustomize
 
 __all__ = ["kustomize"]  # a fixture, for the tests beside this file
@@ -43,9 +43,9 @@ def served(clone: Path, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def api(tmp_path: Path) -> Iterator[Api]:
+def api(tmp_path: Path) -> Iterator[Cluster]:
     """Give a stand-in for a cluster's API."""
-    with Api(tmp_path / "kubeconfig") as server:
+    with Cluster(tmp_path / "kubeconfig") as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.shutdown()

@@ -10,31 +10,31 @@ import yaml
 from automation.errors import ConfigurationError, DeadlineExceeded
 from automation.gitops import argocd
 from automation.gitops.installation import API, bootstrap_manifests, cluster_secret
-from tests.integration.gitops.api import Api, Manifest
+from tests.integration.kube.cluster import Cluster, Manifest
 
 ROOT = Path(__file__).parents[3]
 COMMIT = "a" * 40
 
 
-def application(api: Api, name: str, zone: str = "platform", *, automated: bool = True, **status: Any) -> Manifest:
+def application(api: Cluster, name: str, zone: str = "platform", *, automated: bool = True, **status: Any) -> Manifest:
     told = {"sync": {"status": "Synced", "revision": COMMIT}, "health": {"status": "Healthy"}, **status}
     spec = {"syncPolicy": {"automated": {"enabled": automated}}, "destination": {"namespace": name}}
     labels = {"labels": {"dogitops.io/zone": zone}}
     return api.put(API, "Application", name, "argocd", metadata=labels, spec=spec, status=told)
 
 
-def table_of_contents(api: Api, zone: str, *names: str) -> None:
+def table_of_contents(api: Cluster, zone: str, *names: str) -> None:
     elements = [{"application": name, "zone": zone, "namespace": name, "path": name} for name in names]
     generators = [{"matrix": {"generators": [{"clusters": {}}, {"list": {"elements": elements}}]}}]
     api.put(API, "ApplicationSet", zone, "argocd", spec={"generators": generators})
 
 
-def cluster(api: Api, automation: str = "enabled") -> None:
+def cluster(api: Cluster, automation: str = "enabled") -> None:
     secret = cluster_secret("local", "http://git/repository.git", "HEAD", automation)
     api.put("v1", "Secret", "in-cluster", "argocd", metadata=secret["metadata"])
 
 
-def whole(api: Api) -> None:
+def whole(api: Cluster) -> None:
     cluster(api)
     table_of_contents(api, "platform", "velero")
     table_of_contents(api, "charts")
@@ -44,33 +44,33 @@ def whole(api: Api) -> None:
     application(api, "ledger", "apps")
 
 
-def test_there_are_no_applications_before_argo_cd_is_installed(api: Api) -> None:
+def test_there_are_no_applications_before_argo_cd_is_installed(api: Cluster) -> None:
     del api.kinds[API]
     assert argocd.applications(api.kube) == []
 
 
-def test_all_done(api: Api) -> None:
+def test_all_done(api: Cluster) -> None:
     whole(api)
     done = argocd.wait_until_synced(api.kube, timeout=0)
     assert [state.name for state in done] == ["ledger", "root", "velero"]
     assert argocd.wait_until_synced(api.kube, timeout=0, revision=COMMIT) == done
 
 
-def test_an_application_that_is_not_made_yet_is_waited_for(api: Api) -> None:
+def test_an_application_that_is_not_made_yet_is_waited_for(api: Cluster) -> None:
     whole(api)
     table_of_contents(api, "apps", "ledger", "shop")
     with pytest.raises(DeadlineExceeded, match=r"3 of 4 applications; shop is missing"):
         argocd.wait_until_synced(api.kube, timeout=0)
 
 
-def test_a_table_of_contents_that_is_not_there_yet_is_waited_for(api: Api) -> None:
+def test_a_table_of_contents_that_is_not_there_yet_is_waited_for(api: Cluster) -> None:
     cluster(api)
     application(api, "root", "bootstrap")
     with pytest.raises(DeadlineExceeded, match="ApplicationSet platform is missing"):
         argocd.wait_until_synced(api.kube, timeout=0)
 
 
-def test_what_is_not_healthy_is_named_with_its_reason(api: Api) -> None:
+def test_what_is_not_healthy_is_named_with_its_reason(api: Cluster) -> None:
     whole(api)
     unhealthy = {"status": "Progressing", "message": "Waiting for rollout"}
     application(
@@ -95,21 +95,21 @@ def test_what_is_not_healthy_is_named_with_its_reason(api: Api) -> None:
     assert "fine" not in str(caught.value)
 
 
-def test_an_older_commit_is_not_enough(api: Api) -> None:
+def test_an_older_commit_is_not_enough(api: Cluster) -> None:
     whole(api)
     application(api, "ledger", "apps", sync={"status": "Synced", "revision": "b" * 40})
     with pytest.raises(DeadlineExceeded, match="ledger is at bbbbbbbb"):
         argocd.wait_until_synced(api.kube, timeout=0, revision=COMMIT)
 
 
-def test_a_running_operation_is_waited_for(api: Api) -> None:
+def test_a_running_operation_is_waited_for(api: Cluster) -> None:
     whole(api)
     application(api, "ledger", "apps", operationState={"phase": "Running", "message": "applying"})
     with pytest.raises(DeadlineExceeded, match=r"ledger is Synced, Healthy, syncing \(applying\)"):
         argocd.wait_until_synced(api.kube, timeout=0)
 
 
-def test_argo_cd_is_asked_to_look_again_after_an_error(api: Api) -> None:
+def test_argo_cd_is_asked_to_look_again_after_an_error(api: Cluster) -> None:
     """It came up before what it needs; by itself it looks again only at its next interval."""
     whole(api)
     error = {"type": "ComparisonError", "message": "dial tcp: connection refused"}
@@ -121,20 +121,20 @@ def test_argo_cd_is_asked_to_look_again_after_an_error(api: Api) -> None:
     assert api.find("Application", "root")["metadata"]["annotations"] == {"argocd.argoproj.io/refresh": "normal"}
 
 
-def test_only_what_is_expected_is_waited_for(api: Api) -> None:
+def test_only_what_is_expected_is_waited_for(api: Cluster) -> None:
     whole(api)
     application(api, "ledger", "apps", health={"status": "Degraded"})
     assert [one.name for one in argocd.wait_until_synced(api.kube, ["velero"], timeout=0)] == ["velero"]
 
 
-def test_a_paused_zone_is_not_waited_for(api: Api) -> None:
+def test_a_paused_zone_is_not_waited_for(api: Cluster) -> None:
     whole(api)
     application(api, "ledger", "apps", automated=False, sync={"status": "OutOfSync"})
     argocd.pause_apps(api.kube, timeout=0)
     assert [one.name for one in argocd.wait_until_synced(api.kube, timeout=0)] == ["root", "velero"]
 
 
-def test_pausing_waits_for_the_controller_to_follow(api: Api) -> None:
+def test_pausing_waits_for_the_controller_to_follow(api: Cluster) -> None:
     whole(api)
     with pytest.raises(DeadlineExceeded, match="the applications to be paused"):
         argocd.pause_apps(api.kube, timeout=0)
@@ -149,7 +149,7 @@ def test_pausing_waits_for_the_controller_to_follow(api: Api) -> None:
         argocd.pause_apps(api.kube, timeout=0)
 
 
-def test_resuming_waits_for_the_controller_to_follow(api: Api) -> None:
+def test_resuming_waits_for_the_controller_to_follow(api: Cluster) -> None:
     whole(api)
     application(api, "ledger", "apps", automated=False)
     with pytest.raises(DeadlineExceeded, match="the applications to be enabled"):
@@ -159,18 +159,18 @@ def test_resuming_waits_for_the_controller_to_follow(api: Api) -> None:
     assert not argocd.apps_paused(api.kube)
 
 
-def test_a_cluster_without_argo_cd_can_not_be_paused(api: Api) -> None:
+def test_a_cluster_without_argo_cd_can_not_be_paused(api: Cluster) -> None:
     with pytest.raises(ConfigurationError, match="does not know its cluster"):
         argocd.pause_apps(api.kube)
 
 
-def test_refresh_asks_at_once(api: Api) -> None:
+def test_refresh_asks_at_once(api: Cluster) -> None:
     application(api, "ledger", "apps")
     argocd.refresh(api.kube, "ledger")
     assert api.find("Application", "ledger")["metadata"]["annotations"] == {"argocd.argoproj.io/refresh": "normal"}
 
 
-def test_handing_over_fills_in_the_cluster(api: Api) -> None:
+def test_handing_over_fills_in_the_cluster(api: Cluster) -> None:
     argocd.hand_over(api.kube, ROOT, "local", url="http://elsewhere/repository.git", revision="main")
     source = api.find("Application", "root")["spec"]["source"]
     assert source == {
@@ -189,7 +189,7 @@ def test_by_default_bootstrap_is_what_stands_in_git() -> None:
     assert root == yaml.safe_load((ROOT / "gitops/bootstrap/root.yaml").read_text())
 
 
-def test_a_cluster_that_git_does_not_describe_is_refused(api: Api) -> None:
+def test_a_cluster_that_git_does_not_describe_is_refused(api: Cluster) -> None:
     with pytest.raises(ConfigurationError, match="gitops/clusters/nowhere"):
         argocd.hand_over(api.kube, ROOT, "nowhere")
 
@@ -211,7 +211,7 @@ def small_argocd(root: Path) -> None:
     (own.parent / "kustomization.yaml").write_text("resources: [sets.yaml]\n")
 
 
-def test_what_is_installed_is_as_argo_cd_would_apply_it(api: Api, kustomize: Path, tmp_path: Path) -> None:
+def test_what_is_installed_is_as_argo_cd_would_apply_it(api: Cluster, kustomize: Path, tmp_path: Path) -> None:
     small_argocd(tmp_path)
     argocd.install(api.kube, tmp_path, "small", kustomize=kustomize)
     marks = {
@@ -223,7 +223,7 @@ def test_what_is_installed_is_as_argo_cd_would_apply_it(api: Api, kustomize: Pat
     assert api.managers["/api/v1/namespaces/argocd/secrets/in-cluster"] == "dogitops"
 
 
-def test_installing_again_keeps_keys_and_the_pause(api: Api, kustomize: Path, tmp_path: Path) -> None:
+def test_installing_again_keeps_keys_and_the_pause(api: Cluster, kustomize: Path, tmp_path: Path) -> None:
     small_argocd(tmp_path)
     argocd.install(api.kube, tmp_path, "small", kustomize=kustomize)
     redis, own = (api.find("Secret", name)["data"] for name in ("argocd-redis", "argocd-secret"))
@@ -241,7 +241,7 @@ def test_installing_again_keeps_keys_and_the_pause(api: Api, kustomize: Path, tm
     assert api.find("Secret", "argocd-secret")["data"] == own
 
 
-def test_a_table_of_contents_without_argo_cd_is_refused(api: Api, kustomize: Path, tmp_path: Path) -> None:
+def test_a_table_of_contents_without_argo_cd_is_refused(api: Cluster, kustomize: Path, tmp_path: Path) -> None:
     small_argocd(tmp_path)
     sets = tmp_path / "gitops/clusters/small/sets.yaml"
     sets.write_text(sets.read_text().replace("application: argocd", "application: other"))
@@ -249,7 +249,9 @@ def test_a_table_of_contents_without_argo_cd_is_refused(api: Api, kustomize: Pat
         argocd.install(api.kube, tmp_path, "small", kustomize=kustomize)
 
 
-def test_namespaces_of_all_entries_come_before_what_stands_in_them(api: Api, kustomize: Path, tmp_path: Path) -> None:
+def test_namespaces_of_all_entries_come_before_what_stands_in_them(
+    api: Cluster, kustomize: Path, tmp_path: Path
+) -> None:
     small_argocd(tmp_path)
     texts = {
         "rules": "apiVersion: v1\nkind: Secret\nmetadata: {name: rules, namespace: late}\n",

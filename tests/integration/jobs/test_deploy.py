@@ -18,7 +18,7 @@ from automation.jobs import deploy
 from automation.jobs.site import Site
 from automation.toolchain import install
 from automation.workspace import Workspace
-from tests.integration.gitops.api import Api
+from tests.integration.kube.cluster import Cluster
 
 ROOT = Path(__file__).resolve().parents[3]
 IMAGE = "registry.digitalocean.com/dogitops-todo-registry/todo-backend"
@@ -51,8 +51,8 @@ def site(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Site:
 
 
 @pytest.fixture
-def api(site: Site) -> Iterator[Api]:
-    with Api(site.kubeconfig) as server:
+def api(site: Site) -> Iterator[Cluster]:
+    with Cluster(site.kubeconfig) as server:
         server.kinds["apps/v1"] = {"Deployment": ("deployments", True)}
         server.kinds["networking.k8s.io/v1"] = {"Ingress": ("ingresses", True)}
         server.kinds["v1"] = {**server.kinds["v1"], "Service": ("services", True)}
@@ -61,7 +61,7 @@ def api(site: Site) -> Iterator[Api]:
         server.shutdown()
 
 
-def runs(api: Api, site: Site, *, ready: int = 1) -> None:
+def runs(api: Cluster, site: Site, *, ready: int = 1) -> None:
     """Put into the cluster what stands in Git, rolled out."""
     status = {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "readyReplicas": ready}
     for one in render(install.path("kustomize"), site.workspace.root / "gitops/clusters/todo/todo"):
@@ -125,7 +125,7 @@ def test_an_application_that_there_is_not_is_named(site: Site) -> None:
 
 
 def test_it_waits_until_the_cluster_runs_what_git_says_and_shows_where(
-    site: Site, api: Api, monkeypatch: pytest.MonkeyPatch
+    site: Site, api: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deploy, "PATIENCE", 0.2)
     runs(api, site)
@@ -147,7 +147,7 @@ def test_it_waits_until_the_cluster_runs_what_git_says_and_shows_where(
         deploy.wait_until_deployed(site, app)
 
 
-def test_without_an_address_it_says_so(site: Site, api: Api) -> None:
+def test_without_an_address_it_says_so(site: Site, api: Cluster) -> None:
     runs(api, site)
     api.find("Service", "traefik")["status"] = {}
     [(_, told), _] = deploy.wait_until_deployed(site, deploy.application(site))

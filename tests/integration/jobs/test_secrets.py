@@ -20,7 +20,7 @@ from automation.jobs import bootstrap, lasting, leaks, secrets
 from automation.jobs.site import Site
 from automation.toolchain import install
 from automation.workspace import Workspace
-from tests.integration.gitops.api import Api
+from tests.integration.kube.cluster import Cluster
 
 VALUE = "canary-value-of-the-database"
 MADE = {"namespace": "app", "name": "made", "keys": {"password": {"generate": 24}}}
@@ -46,9 +46,9 @@ def program(site: Site, script: str) -> list[str]:
 
 
 @pytest.fixture
-def api(site: Site) -> Iterator[Api]:
+def api(site: Site) -> Iterator[Cluster]:
     """Give a stand-in for the cluster's API, at the place of the site's kubeconfig."""
-    with Api(site.kubeconfig) as server:
+    with Cluster(site.kubeconfig) as server:
         server.kinds["apps/v1"] = {
             "Deployment": ("deployments", True),
             "StatefulSet": ("statefulsets", True),
@@ -59,7 +59,7 @@ def api(site: Site) -> Iterator[Api]:
         server.shutdown()
 
 
-def held(api: Api, name: str) -> dict[str, str]:
+def held(api: Cluster, name: str) -> dict[str, str]:
     return {key: base64.b64decode(value).decode() for key, value in api.find("Secret", name)["data"].items()}
 
 
@@ -146,7 +146,7 @@ def test_a_command_without_a_value_is_refused_with_its_place_and_not_its_output(
 
 
 def test_every_empty_source_is_named_with_file_and_line_before_anything_is_applied(
-    workspace: Workspace, facts: dict[str, Any], api: Api, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, facts: dict[str, Any], api: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EMPTY", "  \n")
     keys = {
@@ -205,7 +205,7 @@ def test_a_source_that_makes_no_sense_is_refused(
 
 
 def test_a_dry_run_shows_what_would_be_done_and_does_nothing(
-    workspace: Workspace, facts: dict[str, Any], api: Api, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, facts: dict[str, Any], api: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("URL", VALUE)
     site = declare(workspace, facts, one(variable="URL"), MADE)
@@ -258,7 +258,9 @@ def test_a_file_for_another_key_makes_no_key_here(workspace: Workspace, facts: d
     assert not (site.kept / "secrets").exists()
 
 
-def test_pull_secrets_have_their_type(workspace: Workspace, facts: dict[str, Any], api: Api, monkeypatch: Any) -> None:
+def test_pull_secrets_have_their_type(
+    workspace: Workspace, facts: dict[str, Any], api: Cluster, monkeypatch: Any
+) -> None:
     monkeypatch.setenv("PULL", json.dumps({"auths": {}}))
     keys = {".dockerconfigjson": {"variable": "PULL"}}
     declared = {"namespace": "app", "name": "pull", "type": "kubernetes.io/dockerconfigjson", "keys": keys}
@@ -269,7 +271,7 @@ def test_pull_secrets_have_their_type(workspace: Workspace, facts: dict[str, Any
 # -- rotation ---------------------------------------------------------------------------------------------------------
 
 
-def deployment(api: Api, name: str, *containers: dict[str, Any], ready: int = 1, **spec: Any) -> None:
+def deployment(api: Cluster, name: str, *containers: dict[str, Any], ready: int = 1, **spec: Any) -> None:
     template = {"metadata": {"labels": {"app": name}}, "spec": {"containers": list(containers), **spec}}
     status = {"observedGeneration": 1, "replicas": 1, "updatedReplicas": ready, "readyReplicas": ready}
     api.put(
@@ -285,7 +287,7 @@ def reads(secret: str) -> dict[str, Any]:
 
 
 def test_rotation_makes_a_new_value_restarts_what_reads_it_and_forgets_the_old_one(
-    workspace: Workspace, facts: dict[str, Any], api: Api
+    workspace: Workspace, facts: dict[str, Any], api: Cluster
 ) -> None:
     site = declare(workspace, facts, MADE, BACKUPS)
     secrets.seed(site)
@@ -315,7 +317,7 @@ def test_rotation_makes_a_new_value_restarts_what_reads_it_and_forgets_the_old_o
 
 
 def test_the_old_value_is_kept_until_the_workloads_run_with_the_new_one(
-    workspace: Workspace, facts: dict[str, Any], api: Api, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, facts: dict[str, Any], api: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(secrets, "_PATIENCE", 0.2)
     site = declare(workspace, facts, MADE)
@@ -332,7 +334,7 @@ def test_the_old_value_is_kept_until_the_workloads_run_with_the_new_one(
 
 
 def test_what_runs_with_an_older_value_is_restarted_when_asked(
-    workspace: Workspace, facts: dict[str, Any], api: Api, capfd: pytest.CaptureFixture[str]
+    workspace: Workspace, facts: dict[str, Any], api: Cluster, capfd: pytest.CaptureFixture[str]
 ) -> None:
     site = declare(workspace, facts, MADE)
     secrets.seed(site)
@@ -353,7 +355,7 @@ def test_what_runs_with_an_older_value_is_restarted_when_asked(
     assert "restarted-at" not in str(api.find("Deployment", "new"))
 
 
-def test_what_would_lose_data_is_never_made_anew(workspace: Workspace, facts: dict[str, Any], api: Api) -> None:
+def test_what_would_lose_data_is_never_made_anew(workspace: Workspace, facts: dict[str, Any], api: Cluster) -> None:
     declared = {"namespace": "app", "name": "disk", "keys": {"key": {"generate": 32, "permanent": "the disk needs it"}}}
     site = declare(workspace, facts, BACKUPS, declared)
     for name, told in (("velero/velero-repo-credentials", "could never be read again"), ("disk", "the disk needs it")):

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.recovery.cluster import Cluster
+from tests.integration.kube.cluster import Cluster
 
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
     """Give a stand-in for a cluster's API server."""
-    with Cluster(tmp_path) as server:
+    with Cluster(tmp_path / "kubeconfig") as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.shutdown()

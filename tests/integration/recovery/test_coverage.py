@@ -7,7 +7,7 @@ import pytest
 
 from automation.errors import VerificationFailed
 from automation.recovery.coverage import Covered, coverage, examine
-from tests.integration.recovery.cluster import Cluster, Manifest
+from tests.integration.kube.cluster import Cluster, Manifest
 
 
 def claim(name: str = "data-redis-0", phase: str = "Bound", uid: str = "u1", **rest: Any) -> Manifest:

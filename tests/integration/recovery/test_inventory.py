@@ -13,7 +13,7 @@ from automation.errors import ConfigurationError, VerificationFailed
 from automation.kube import KubernetesError
 from automation.recovery.inventory import Difference, Inventory, changes, compare, take
 from automation.secret import Secret
-from tests.integration.recovery.cluster import Cluster, Fault, Manifest
+from tests.integration.kube.cluster import Cluster, Fault, Manifest
 
 KEY = Secret("key-for-tests")
 

@@ -16,7 +16,7 @@ import pytest
 from automation.errors import CommandFailed, ConfigurationError, DogitopsError
 from automation.recovery import ledger, writes
 from automation.recovery.ledger import Ledger, Store
-from tests.integration.recovery.cluster import Cluster
+from tests.integration.kube.cluster import Cluster
 
 STAND_IN = Path(__file__).with_name("redis_cli.py")
 SIZE = 100_000

@@ -18,7 +18,7 @@ from automation.recovery.normalise import (
     without_scaled_replicas,
 )
 from automation.secret import Secret
-from tests.integration.recovery.cluster import Manifest
+from tests.integration.kube.cluster import Manifest
 
 KEY = Secret("key-for-tests")
 keys = st.sampled_from(

@@ -6,7 +6,7 @@ import pytest
 
 from automation.errors import ConfigurationError, DeadlineExceeded, Refused, VerificationFailed
 from automation.recovery import velero
-from tests.integration.recovery.cluster import Cluster, Manifest, now
+from tests.integration.kube.cluster import Cluster, Manifest, now
 
 API, VELERO = "velero.io/v1", "velero"
 MIB = 1024 * 1024

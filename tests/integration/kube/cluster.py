@@ -6,12 +6,8 @@ What a cluster's controllers would do (Velero's, say), a test does in ``react``,
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
-import os
 import socket
-import struct
-import subprocess
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 import yaml
 
 from automation.kube import Kube
+from tests.integration.kube.command import Exec
 
 Manifest = dict[str, Any]
 
@@ -42,6 +39,11 @@ KINDS: dict[str, dict[str, tuple[str, bool]]] = {
     "apps/v1": {"Deployment": ("deployments", True), "DaemonSet": ("daemonsets", True)},
     "rbac.authorization.k8s.io/v1": {"ClusterRole": ("clusterroles", False)},
     "apiextensions.k8s.io/v1": {"CustomResourceDefinition": ("customresourcedefinitions", False)},
+    "argoproj.io/v1alpha1": {
+        "Application": ("applications", True),
+        "ApplicationSet": ("applicationsets", True),
+        "AppProject": ("appprojects", True),
+    },
     "velero.io/v1": {
         "Backup": ("backups", True),
         "BackupStorageLocation": ("backupstoragelocations", True),
@@ -61,21 +63,27 @@ class Fault:
 
 
 class Cluster(ThreadingHTTPServer):
-    """``objects`` holds what is stored, by path; ``asked`` the requests; ``faults`` what goes wrong next."""
+    """``objects`` holds what is stored, by path, and ``kinds`` what there is; ``faults`` what goes wrong next.
+
+    ``asked`` are the requests, ``writes`` those that changed something, both in order, ``managers`` in whose name each
+    object was written last. ``logs`` are those of pods, by name. The kubeconfig is written to the file ``kubeconfig``.
+    """
 
     daemon_threads = True
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, kubeconfig: Path) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.kinds = {version: dict(kinds) for version, kinds in KINDS.items()}
         self.objects: dict[str, Manifest] = {}
         self.asked: list[tuple[str, str]] = []
+        self.writes: list[tuple[str, str]] = []
+        self.managers: dict[str, str] = {}
         self.faults: list[Fault] = []
         self.logs: dict[str, str] = {}
         self.environment: dict[str, str] = {}
         self.subprotocol = "v5.channel.k8s.io"
         self.react: Callable[[Manifest], None] = lambda _: None
-        self.kubeconfig = folder / "kubeconfig"
+        self.kubeconfig = kubeconfig
         self.write_kubeconfig()
         self.kube = Kube(self.kubeconfig)
 
@@ -117,12 +125,11 @@ class _Handler(BaseHTTPRequestHandler):
             return None
         path, query = self._where()
         if path.endswith("/exec"):
-            return _Exec(self, query).run()
+            return Exec(self, query, self.server.subprotocol, self.server.environment).run()
         if path == "/readyz":
             return self._send(200, b"ok", "text/plain")
         if path.endswith("/log"):
-            lines = self.server.logs.get(path.split("/")[-2], "").splitlines()[-int(query["tailLines"][0]) :]
-            return self._send(200, "\n".join(lines).encode(), "text/plain")
+            return self._log(path.split("/")[-2], query)
         for version, kinds in self.server.kinds.items():
             if path == root(version):
                 return self._answer(200, {"resources": [_resource(kind, *told) for kind, told in kinds.items()]})
@@ -134,6 +141,12 @@ class _Handler(BaseHTTPRequestHandler):
         if plural in {plural for kinds in self.server.kinds.values() for plural, _ in kinds.values()}:
             return self._list(parent, plural, query)
         return self._refuse(404, "NotFound", f"{path} not found")
+
+    def _log(self, pod: str, query: dict[str, list[str]]) -> None:
+        if pod not in self.server.logs:
+            return self._refuse(404, "NotFound", f"{pod} has no log")
+        lines = self.server.logs[pod].splitlines()[-int(query["tailLines"][0]) :]
+        return self._send(200, "\n".join(lines).encode(), "text/plain")
 
     def do_POST(self) -> None:
         if self._faulty():
@@ -151,7 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._body()
         before = self.server.objects.get(path)
         applies = "apply-patch" in self.headers["Content-Type"]
-        if applies and query.get("fieldManager") != ["dogitops"]:
+        if applies and not query.get("fieldManager"):
             return self._refuse(400, "BadRequest", "PATCH by apply needs a field manager")
         if not applies and before is None:
             return self._refuse(404, "NotFound", f"{path} not found")
@@ -168,6 +181,7 @@ class _Handler(BaseHTTPRequestHandler):
             found["metadata"]["deletionTimestamp"] = now()
         else:
             del self.server.objects[path]
+        self.server.writes.append(("DELETE", path))
         self.server.react({**found, "kind": f"deleted {found['kind']}"})
         return self._answer(200, {"kind": "Status", "status": "Success"})
 
@@ -209,7 +223,11 @@ class _Handler(BaseHTTPRequestHandler):
         stored = _merged(before, change)
         stored["metadata"].setdefault("uid", str(uuid.uuid4()))
         stored["metadata"].setdefault("creationTimestamp", now())
+        for key, value in stored.pop("stringData", {}).items():
+            stored.setdefault("data", {})[key] = base64.b64encode(value.encode()).decode()
         self.server.objects[path] = stored
+        self.server.writes.append((self.command, path))
+        self.server.managers[path] = self._where()[1].get("fieldManager", [""])[0]
         answer = json.loads(json.dumps(stored))
         self.server.react(stored)
         self._answer(200, answer)
@@ -230,65 +248,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(raw)))
         self.end_headers()
         self.wfile.write(raw)
-
-
-class _Exec:
-    """An exec request: its command runs on this machine."""
-
-    def __init__(self, handler: _Handler, query: dict[str, list[str]]) -> None:
-        self.handler = handler
-        self.argv = query["command"]
-        self.has_stdin = query.get("stdin") == ["true"]
-
-    def run(self) -> None:
-        key = self.handler.headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-        self.handler.send_response(101)
-        self.handler.send_header("Upgrade", "websocket")
-        self.handler.send_header("Connection", "Upgrade")
-        accepted = base64.b64encode(hashlib.sha1(key.encode(), usedforsecurity=False).digest()).decode()
-        self.handler.send_header("Sec-WebSocket-Accept", accepted)
-        self.handler.send_header("Sec-WebSocket-Protocol", self.handler.server.subprotocol)
-        self.handler.end_headers()
-        self.handler.close_connection = True
-        stdin = self._receive() if self.has_stdin else None
-        if stdin is None and self.has_stdin:
-            return
-        if self.argv == ["vanish"]:  # the pod is gone in the middle of a command
-            return
-        environment = {**os.environ, **self.handler.server.environment}
-        done = subprocess.run(self.argv, input=stdin or b"", capture_output=True, env=environment, check=False)
-        for channel, data in ((1, done.stdout), (2, done.stderr)):
-            for start in range(0, len(data), 10_000):
-                self._send(channel, data[start : start + 10_000])
-        status: Manifest = {"status": "Success"}
-        if done.returncode:
-            causes = [{"reason": "ExitCode", "message": str(done.returncode)}]
-            status = {"status": "Failure", "reason": "NonZeroExitCode", "details": {"causes": causes}}
-        self._send(3, json.dumps(status).encode())
-        self.handler.wfile.write(b"\x88\x02\x03\xe8")
-
-    def _receive(self) -> bytes | None:
-        """Return all of stdin, once the client says that it ends; None when the client leaves."""
-        parts: list[bytes] = []
-        while True:
-            head = self.handler.rfile.read(2)
-            if len(head) < 2 or head[0] & 15 == 8:
-                return None
-            size = head[1] & 127
-            if size > 125:
-                raw = self.handler.rfile.read(2 if size == 126 else 8)
-                size = struct.unpack("!H" if size == 126 else "!Q", raw)[0]
-            mask = self.handler.rfile.read(4)
-            data = self.handler.rfile.read(size)
-            plain = bytes(byte ^ mask[index % 4] for index, byte in enumerate(data))
-            if plain[:1] == b"\xff":
-                return b"".join(parts)
-            parts.append(plain[1:])
-
-    def _send(self, channel: int, data: bytes) -> None:
-        payload = bytes([channel]) + data
-        size = struct.pack("!B", len(payload)) if len(payload) < 126 else struct.pack("!BH", 126, len(payload))
-        self.handler.wfile.write(b"\x82" + size + payload)
 
 
 def now(offset: float = 0) -> str:
