@@ -165,7 +165,7 @@ def test_the_page_is_published_by_a_job_that_runs_nothing_of_ours_and_only_where
     assert job.told["permissions"] == {"pages": "write", "id-token": "write"}
     assert [step["uses"].partition("@")[0] for step in job.told["steps"]] == ["actions/deploy-pages"]
     assert "vars.STATUS_PAGES == 'true'" in job.told["if"]
-    assert "github.ref_name == github.event.repository.default_branch" in job.told["if"]
+    assert "github.ref_name == 'main'" in job.told["if"]
     assert job.told["environment"]["name"] == PAGES
     [kept] = [step for step in STATUS["page"].told["steps"] if "upload-pages-artifact" in step.get("uses", "")]
     assert kept["if"] == "vars.STATUS_PAGES == 'true'"
