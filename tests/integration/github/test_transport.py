@@ -15,15 +15,18 @@ from typing import Any
 import pytest
 from github.Requester import HTTPRequestsConnectionClass
 
-from automation.errors import ConfigurationError, DogitopsError, Refused
+from automation.errors import DogitopsError, Refused
 from automation.github import problems
 from automation.github.client import GitHub
-from automation.github.transport import Patience, checked_url
+from automation.github.transport import Patience
 from automation.secret import Secret
 from tests.integration.github.scripted import Answer, Asked, Scripted, serve
 
 TOKEN = "ghs_canaryOfTheTransport123456"
+
 QUICK = Patience(timeout=2, tries=3, backoff=0.01, longest_wait=3, secondary_wait=0.05)
+
+
 PULL = {
     "number": 7,
     "state": "open",
@@ -31,6 +34,8 @@ PULL = {
     "head": {"sha": "a" * 40, "ref": "x", "repo": {"full_name": "o/n"}},
     "base": {"sha": "b" * 40, "ref": "main", "repo": {"full_name": "o/n"}},
 }
+
+
 COMMENT = {
     "id": 1,
     "node_id": "IC_1",
@@ -320,67 +325,6 @@ def test_threads_that_share_a_client_do_not_mix_up_their_requests(monkeypatch: p
         client = github(server)
         posted = threads.map(lambda number: client.repo.get_issue(number).create_comment(f"for {number}"), (1, 2))
         assert [(comment.id, comment.body) for comment in posted] == [(1, "for 1"), (2, "for 2")]
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://api.github.com",
-        "https://github.example.org/api/v3/",
-        "http://127.0.0.1:8080",
-        "http://[::1]:8080",
-        "http://localhost:8080",
-        "http://172.17.0.1:8080",
-        "http://host.docker.internal:8080",
-    ],
-)
-def test_addresses_that_are_taken(url: str) -> None:
-    assert checked_url(url) == url.rstrip("/")
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://api.github.com",
-        "http://10.0.0.1",
-        "http://172.32.0.1",
-        "http://localhost.example.org",
-        "ftp://api.github.com",
-        "api.github.com",
-        "https://",
-        "https://user:secret@api.github.com",
-        "https://api.github.com:port",
-        "https://api.github.com/?x=1",
-        "",
-    ],
-)
-def test_addresses_that_are_refused(url: str) -> None:
-    with pytest.raises(ConfigurationError):
-        GitHub(url, Secret(TOKEN), "o/n")
-
-
-def test_the_environment_describes_the_client() -> None:
-    given = {"GITHUB_API_URL": "http://127.0.0.1:1", "GITHUB_TOKEN": TOKEN, "GITHUB_REPOSITORY": "o/n"}
-    client = GitHub.from_environment(environ=given)
-    assert (client.api_url, client.repository) == ("http://127.0.0.1:1", "o/n")
-    assert (
-        GitHub.from_environment(environ={"GH_TOKEN": TOKEN, "GITHUB_REPOSITORY": "o/n"}).api_url
-        == "https://api.github.com"
-    )
-
-
-@pytest.mark.parametrize(
-    ("environ", "said"),
-    [
-        ({"GITHUB_REPOSITORY": "o/n"}, "no token"),
-        ({"GITHUB_REPOSITORY": "o/n", "GITHUB_TOKEN": "  "}, "no token"),
-        ({"GITHUB_TOKEN": TOKEN}, "repository"),
-        ({"GITHUB_TOKEN": TOKEN, "GITHUB_REPOSITORY": "o/n/x"}, "repository"),
-    ],
-)
-def test_what_the_environment_lacks_is_said(environ: dict[str, str], said: str) -> None:
-    with pytest.raises(ConfigurationError, match=said):
-        GitHub.from_environment(environ=environ)
 
 
 def test_a_workflows_token_is_asked_for_its_name_by_graphql() -> None:
