@@ -21,11 +21,7 @@ KINDS = {
 
 
 READY = {"conditions": [{"type": "Ready", "status": "True"}], "phase": "Running"}
-
-
 PROBE = {"tcpSocket": {"port": 80}}
-
-
 CONTAINER = {
     "name": "web",
     "image": "web:1",

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from automation.gitops.manifests import Manifest
 from automation.toolchain.cache import Damaged
 from automation.toolchain.install import Installer
+from tests.unit.gitops.everything import renderings
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +23,9 @@ def kustomize() -> Path:
     if found is None:
         pytest.skip("kustomize is not here yet: dogitops tools install kustomize")
     return Path(found)
+
+
+@pytest.fixture(scope="session")
+def rendered(kustomize: Path) -> dict[str, list[Manifest]]:
+    """Return every folder of gitops/, rendered."""
+    return renderings(kustomize)

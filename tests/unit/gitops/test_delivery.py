@@ -11,7 +11,7 @@ import yaml
 
 from automation.gitops import promotion
 from automation.gitops.manifests import Manifest
-from tests.unit.gitops.test_manifests import CLUSTERS, ROOT, group, renderings
+from tests.unit.gitops.everything import CLUSTERS, ROOT, group, renderings
 
 # Groups of Kubernetes itself, whose objects Argo CD knows, or which have no state (a role, a class).
 BUILT_IN = re.compile(r"^$|^(apps|batch|policy|autoscaling|[a-z0-9.]+\.k8s\.io)$")

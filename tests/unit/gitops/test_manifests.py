@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import functools
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,58 +11,21 @@ from typing import Any
 import pytest
 import yaml
 
-from automation import environment
 from automation.errors import ConfigurationError, DogitopsError
-from automation.gitops import charts
-from automation.gitops.endpoints import OBJECTSTORE_URL, REPOSITORY_URL
 from automation.gitops.manifests import Entry, Manifest, contents, entries, render
-from automation.gitops.validation.rendering import Renderer, Unrendered
-from automation.workspace import Workspace, cache_folder
-
-ROOT = Path(__file__).parents[3]
-GITOPS = ROOT / "gitops"
-FOLDERS = sorted(file.parent.relative_to(ROOT).as_posix() for file in GITOPS.rglob("kustomization.yaml"))
-CLUSTERS = sorted(
-    folder for folder in FOLDERS if re.fullmatch(r"gitops/clusters/[^/]+", folder) and not folder.endswith("/base")
+from tests.unit.gitops.everything import (
+    CLUSTERS,
+    FOLDERS,
+    GITOPS,
+    ROOT,
+    ZONES,
+    described,
+    everything,
+    listed_in,
+    own,
 )
+
 WORKLOADS = {"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod"}
-ZONES = ("platform", "observability", "data", "apps")  # one project each
-CLUSTER_SCOPED = {
-    *("Namespace", "CustomResourceDefinition", "APIService", "StorageClass", "ClusterRole", "ClusterRoleBinding"),
-    *("PersistentVolume", "PriorityClass", "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"),
-    *("CSIDriver", "IngressClass", "ClusterIssuer", "VolumeSnapshotClass"),
-}
-
-
-@functools.cache
-def renderings(kustomize: Path) -> dict[str, list[Manifest]]:
-    """Render every folder once; what did not change since the last look comes from the cache."""
-    found = Renderer(kustomize, ROOT, cache_folder() / "gitops" / "rendered").render(FOLDERS)
-    assert [(folder, one.reason) for folder, one in found.items() if isinstance(one, Unrendered)] == []
-    return {
-        folder: [one.manifest for one in objects]
-        for folder, objects in found.items()
-        if not isinstance(objects, Unrendered)
-    }
-
-
-@pytest.fixture(scope="module")
-def rendered(kustomize: Path) -> dict[str, list[Manifest]]:
-    return renderings(kustomize)
-
-
-@functools.cache
-def listed_in(kustomize: Path, cluster: str) -> tuple[Entry, ...]:
-    """Read a table of contents."""
-    return tuple(
-        entry for one in renderings(kustomize)[cluster] if one["kind"] == "ApplicationSet" for entry in entries(one)
-    )
-
-
-def everything(rendered: dict[str, list[Manifest]]) -> Iterator[tuple[str, Manifest]]:
-    for folder, manifests in rendered.items():
-        for manifest in manifests:
-            yield f"{folder}: {manifest['kind']} {manifest['metadata']['name']}", manifest
 
 
 def containers(manifest: Manifest) -> Iterator[dict[str, Any]]:
@@ -73,14 +34,6 @@ def containers(manifest: Manifest) -> Iterator[dict[str, Any]]:
         yield from (*spec.get("initContainers", ()), *spec["containers"])
     if manifest["kind"] == "ConfigMap" and "helperPod.yaml" in manifest.get("data", {}):
         yield from containers(yaml.safe_load(manifest["data"]["helperPod.yaml"]))
-
-
-def group(manifest: Manifest) -> str:
-    return str(manifest["apiVersion"]).rpartition("/")[0]
-
-
-def projects(manifests: list[Manifest]) -> dict[str, Manifest]:
-    return {one["metadata"]["name"]: one["spec"] for one in manifests if one["kind"] == "AppProject"}
 
 
 def test_images_are_pinned(rendered: dict[str, list[Manifest]]) -> None:
@@ -218,136 +171,6 @@ def test_volumes_name_a_class_that_the_cluster_makes(
     claims += [one for one in manifests if one["kind"] == "PersistentVolumeClaim"]
     named = {claim["spec"].get("storageClassName") for claim in claims}
     assert named <= classes if classes else named <= {None}
-
-
-@pytest.mark.parametrize("cluster", CLUSTERS)
-def test_projects_allow_the_addresses_that_are_read_and_no_more(
-    cluster: str, kustomize: Path, rendered: dict[str, list[Manifest]]
-) -> None:
-    git = described(cluster).gitops.repository or REPOSITORY_URL
-    listed = listed_in(kustomize, cluster)
-    for zone, project in projects(rendered[cluster]).items():
-        bounds = {key: value for key, value in project.items() if key != "roles"}
-        assert "*" not in json.dumps(bounds), zone
-        charts = {entry.chart.repository for entry in listed if entry.zone == zone and entry.chart}
-        assert set(project["sourceRepos"]) == {git, *charts}, zone
-
-
-def test_projects_allow_what_some_cluster_needs_and_no_more(
-    kustomize: Path, rendered: dict[str, list[Manifest]]
-) -> None:
-    allowed = projects(rendered["gitops/clusters/base"])
-    assert set(allowed) == set(ZONES)
-    every = {entry for cluster in CLUSTERS for entry in listed_in(kustomize, cluster)}
-    for zone, project in allowed.items():
-        listed = [entry for entry in every if entry.zone == zone]
-        if not listed:
-            continue
-        kinds: dict[bool, set[tuple[str, str]]] = {True: set(), False: set()}
-        namespaces = {entry.namespace for entry in listed}
-        for entry in listed:
-            for api_group, kind, namespace in made(entry, rendered):
-                kinds[kind in CLUSTER_SCOPED].add((api_group, kind))
-                namespaces |= {namespace}
-        told = {
-            True: {(one["group"], one["kind"]) for one in project["clusterResourceWhitelist"]},
-            False: {(one["group"], one["kind"]) for one in project["namespaceResourceWhitelist"]},
-        }
-        assert told == kinds, zone
-        assert {one["namespace"] for one in project["destinations"]} == namespaces, zone
-
-
-def made(entry: Entry, rendered: dict[str, list[Manifest]]) -> Iterator[tuple[str, str, str]]:
-    """Yield group, kind and namespace of all that an entry brings; a chart says it in its chart.yaml."""
-    if entry.chart:
-        for kind in charts.load(ROOT / entry.path).kinds:
-            yield *kind.rpartition("/")[::2], entry.namespace
-    else:
-        for one in rendered[entry.path]:
-            yield group(one), one["kind"], one["metadata"].get("namespace", entry.namespace)
-
-
-def own(cluster: str, kustomize: Path, rendered: dict[str, list[Manifest]]) -> list[Manifest]:
-    """Return the manifests of this repository that a cluster runs."""
-    listed = listed_in(kustomize, cluster)
-    return [one for entry in listed if entry.rendered_here for one in rendered[entry.path]]
-
-
-def test_the_apps_zone_can_change_nothing_outside_its_namespaces(rendered: dict[str, list[Manifest]]) -> None:
-    allowed = projects(rendered["gitops/clusters/base"])
-    assert allowed["apps"]["clusterResourceWhitelist"] == []
-    zones = {
-        one["metadata"]["name"]: one["metadata"]["labels"]["dogitops.io/zone"]
-        for _, one in everything(rendered)
-        if one["kind"] == "Namespace"
-    }
-    assert {zones[one["namespace"]] for one in allowed["apps"]["destinations"]} == {"apps"}
-
-
-@pytest.mark.parametrize("cluster", CLUSTERS)
-def test_the_bootstrap_project_allows_what_the_root_brings_and_no_more(
-    cluster: str, rendered: dict[str, list[Manifest]]
-) -> None:
-    project = yaml.safe_load((GITOPS / "bootstrap" / "project.yaml").read_text())["spec"]
-    root = yaml.safe_load((GITOPS / "bootstrap" / "root.yaml").read_text())
-    assert root["spec"]["project"] == "bootstrap"
-    assert project["clusterResourceWhitelist"] == []
-    told = {(one["group"], one["kind"]) for one in project["namespaceResourceWhitelist"]}
-    assert told == {(group(one), one["kind"]) for one in rendered[cluster]}
-    assert {one["metadata"]["namespace"] for one in rendered[cluster]} == {"argocd"}
-    assert [one["namespace"] for one in project["destinations"]] == ["argocd"]
-
-
-@pytest.mark.parametrize("cluster", CLUSTERS)
-def test_application_sets_switch_as_they_say(cluster: str, rendered: dict[str, list[Manifest]]) -> None:
-    sets = {one["metadata"]["name"]: one["spec"] for one in rendered[cluster] if one["kind"] == "ApplicationSet"}
-    assert set(sets) == {"platform", "charts", "apps"}
-    for name, spec in sets.items():
-        assert spec["goTemplate"] is True
-        assert spec["goTemplateOptions"] == ["missingkey=error"]
-        assert spec["template"]["spec"]["project"] == ("apps" if name == "apps" else "{{ .zone }}")
-        assert "ServerSideApply=true" in spec["template"]["spec"]["syncPolicy"]["syncOptions"]
-    for name in ("platform", "charts"):
-        automated = sets[name]["template"]["spec"]["syncPolicy"]["automated"]
-        assert automated == {"enabled": True, "prune": True, "selfHeal": True}
-        assert sets[name]["syncPolicy"]["preserveResourcesOnDeletion"] is True
-    assert "automated" not in sets["apps"]["template"]["spec"]["syncPolicy"]
-    assert 'index .metadata.annotations "dogitops.io/apps-automation"' in sets["apps"]["templatePatch"]
-
-
-@pytest.mark.parametrize("cluster", CLUSTERS)
-def test_the_schedule_covers_the_apps_zone(cluster: str, kustomize: Path, rendered: dict[str, list[Manifest]]) -> None:
-    [schedule] = [one for one in own(cluster, kustomize, rendered) if one["kind"] == "Schedule"]
-    apps = {entry.namespace for entry in listed_in(kustomize, cluster) if entry.zone == "apps"}
-    assert set(schedule["spec"]["template"]["includedNamespaces"]) >= apps
-    assert schedule["spec"]["template"]["defaultVolumesToFsBackup"] is True
-    assert schedule["spec"]["template"]["snapshotVolumes"] is False
-
-
-@pytest.mark.parametrize("cluster", CLUSTERS)
-def test_backups_go_where_the_environment_says(
-    cluster: str, kustomize: Path, rendered: dict[str, list[Manifest]]
-) -> None:
-    """By a stable name to the server on this machine, by its public address to one elsewhere."""
-    told = described(cluster)
-    manifests = own(cluster, kustomize, rendered)
-    [location] = [one["spec"] for one in manifests if one["kind"] == "BackupStorageLocation"]
-    assert location["config"]["s3Url"] == (told.objectstore.endpoint or OBJECTSTORE_URL)
-    assert location["config"]["region"] == told.objectstore.region
-    assert location["config"]["checksumAlgorithm"] == ""
-    assert location["config"]["s3ForcePathStyle"] == "true"
-    assert location["objectStorage"] == {"bucket": told.backup.bucket, "prefix": told.backup.prefix}
-    [schedule] = [one["spec"] for one in manifests if one["kind"] == "Schedule"]
-    assert schedule["template"]["includedNamespaces"] == list(told.backup.namespaces)
-
-
-def described(cluster: str) -> environment.Environment:
-    """Return the environment that a cluster's folder belongs to."""
-    name = cluster.rpartition("/")[2]
-    folder = Workspace(ROOT).environments / name
-    file = folder / "environment.yaml"
-    file = file if file.is_file() else folder / "environment.example.yaml"
-    return environment.read(file.read_text(), name, file.name)
 
 
 def test_kubelet_certificates_go_unchecked_on_local_clusters_only(rendered: dict[str, list[Manifest]]) -> None:
