@@ -24,8 +24,6 @@ from tests.integration.jobs.declared import MADE, declare, one
 from tests.integration.kube.cluster import Cluster
 
 VALUE = "canary-value-of-the-database"
-
-
 BACKUPS = {"namespace": "velero", "name": "velero-repo-credentials", "keys": {"repository-password": {"generate": 48}}}
 
 
