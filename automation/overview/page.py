@@ -131,7 +131,9 @@ def _section(one: Environment, identity: str) -> Markup:
         element("p", f"{looked} Looked at on {words.when(one.looked)}.".strip(), class_="soft small"),
         element("dl", facts, class_="facts"),
         element("div", _drills(one, identity), _backups(one, identity), class_="plots"),
+        _drill_numbers(one),
         _unverified(one),
+        _backup_times(one),
         _applications(one),
         class_="card",
         aria_labelledby=identity,
@@ -148,18 +150,23 @@ def _drills(one: Environment, identity: str) -> Markup | None:
     if not one.drills.listed:
         return None
     title = f"Drills of {one.name}: what took how long"
-    rows = [_drill_row(drill) for drill in one.drills.listed]
-    columns = ("Ended", "Verdict", "RTO", "RPO", "Phases")
     return element(
         "figure",
         element("figcaption", element("h3", "Drills: phases over time, with the RTO")),
         plots.of_drills(one.drills, f"{identity}-drills", title),
         _legend(one.drills.listed),
-        element(
-            "details",
-            element("summary", f"The numbers of the {words.counted(len(rows), 'drill')}", _hidden(f" of {one.name}")),
-            _table(f"Drills of {one.name}", columns, rows),
-        ),
+    )
+
+
+def _drill_numbers(one: Environment) -> Markup | None:
+    rows = [_drill_row(drill) for drill in one.drills.listed]
+    if not rows:
+        return None
+    columns = ("Ended", "Verdict", "RTO", "RPO", "Phases")
+    return element(
+        "details",
+        element("summary", f"The numbers of {words.counted(len(rows), 'drill')}", _hidden(f" of {one.name}")),
+        _table(f"Drills of {one.name}", columns, rows, kind="stack drills"),
     )
 
 
@@ -195,19 +202,23 @@ _SWATCH: Final = {"viewBox": "0 0 10 10", "aria_hidden": "true"}
 
 
 def _backups(one: Environment, identity: str) -> Markup | None:
-    if not one.backups.listed:
-        return None
     plot = plots.of_backups(
         one.backups, one.looked, f"{identity}-backups", f"Backups of {one.name}: age of the newest one over time"
     )
+    if plot is None:
+        return None
+    return element("figure", element("figcaption", element("h3", "Backups: age of the newest whole one")), plot)
+
+
+def _backup_times(one: Environment) -> Markup | None:
     rows = [_backup_row(backup, one) for backup in one.backups.listed]
-    numbers = element(
+    if not rows:
+        return None
+    return element(
         "details",
-        element("summary", f"The times of the {words.counted(len(rows), 'backup')}", _hidden(f" of {one.name}")),
-        _table(f"Backups of {one.name}", ("Begun", "Name", "Phase", "Took"), rows),
+        element("summary", f"The times of {words.counted(len(rows), 'backup')}", _hidden(f" of {one.name}")),
+        _table(f"Backups of {one.name}", ("Begun", "Name", "Phase", "Took"), rows, kind="stack backups"),
     )
-    caption = element("figcaption", element("h3", "Backups: age of the newest whole one"))
-    return element("figure", caption, plot, numbers)
 
 
 def _backup_row(backup: Backup, one: Environment) -> Markup:
@@ -243,7 +254,12 @@ def _applications(one: Environment) -> Markup | None:
     return element(
         "details",
         element("summary", f"{words.counted(len(rows), 'application')}", _hidden(f" of {one.name}")),
-        _table(f"Applications of {one.name}", ("Application", "Version", "Commit", "Sync and health"), rows),
+        _table(
+            f"Applications of {one.name}",
+            ("Application", "Version", "Commit", "Sync and health"),
+            rows,
+            kind="stack apps",
+        ),
         open=None if well else "",
     )
 

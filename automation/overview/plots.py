@@ -134,9 +134,9 @@ def of_backups(backups: Backups, now: datetime, identity: str, title: str) -> Ma
     line = " ".join(f"{x(time):.1f},{scale.y(seconds):.1f}" for time, seconds in points)
     ground = f"{x(points[-1][0]):.1f},{scale.y(0):.1f} {x(points[0][0]):.1f},{scale.y(0):.1f}"
     parts: list[Part] = [scale.grid(), element("polyline", class_="area", points=f"{line} {ground}")]
+    parts.append(element("polyline", class_="age", points=line))
     if near:
         parts.append(scale.limit(limit, "limit"))
-    parts.append(element("polyline", class_="age", points=line))
     for time in (one for one in whole if one >= begin):
         told = element("title", f"backup of {words.when(time)}")
         parts.append(element("circle", told, class_="made", cx=x(time), cy=scale.y(0), r=2.6))

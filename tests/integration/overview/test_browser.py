@@ -138,6 +138,18 @@ def test_plots_have_a_size_and_colours_that_can_be_told_from_the_page(
     assert [one for one in ratios if one["ratio"] < 3] == []
 
 
+@pytest.mark.parametrize("width", [375, 1000, 1280])
+def test_no_word_of_a_table_is_broken_where_it_would_fit(chromium: Browser, address: str, width: int) -> None:
+    chromium.open(address, width=width)
+    chromium.run("document.querySelectorAll('details').forEach((one) => { one.open = true })")
+    high = chromium.run(
+        "[...document.querySelectorAll('td .marked > span:last-child, thead th')].filter((one) => "
+        "['passed', 'Completed', 'Verdict', 'Applications'].includes(one.textContent) && one.offsetHeight > 30)"
+        ".map((one) => one.textContent)"
+    )
+    assert high == []
+
+
 def test_a_label_of_a_plot_can_be_read_on_a_phone(chromium: Browser, address: str) -> None:
     chromium.open(address, width=375)
     heights = chromium.run(
