@@ -159,11 +159,9 @@ def _version(version: str) -> str:
 
 def _applications(found: Comparison, most: int) -> Iterator[Part]:
     """Yield a part for each application, those that lose something first; the last ones share one."""
-    by_name: dict[str, list[Difference]] = {}
-    for one in sorted(found.differences, key=_rank):
-        by_name.setdefault(one.application, []).append(one)
+    by_name = _by_application(found)
     unfolded = Unfolded()
-    names = sorted(by_name, key=lambda name: name == ROOT)  # the others as they come
+    names = list(by_name)
     own = names if len(names) <= most else names[: most - 1]
     for name in own:
         also = ", the table of contents" if name == ROOT else ""
@@ -171,6 +169,14 @@ def _applications(found: Comparison, most: int) -> Iterator[Part]:
     rest = [one for name in names[len(own) :] for one in by_name[name]]
     if rest:
         yield _part(f"### {number(len(names) - len(own), 'other application')}", rest, unfolded)
+
+
+def _by_application(found: Comparison) -> dict[str, list[Difference]]:
+    """Return the differences of each application, those that lose something first, the table of contents last."""
+    by_name: dict[str, list[Difference]] = {}
+    for one in sorted(found.differences, key=_rank):
+        by_name.setdefault(one.application, []).append(one)
+    return dict(sorted(by_name.items(), key=lambda item: item[0] == ROOT))
 
 
 def _part(title: str, differences: Sequence[Difference], unfolded: Unfolded) -> Listing:
@@ -241,7 +247,7 @@ def _plain(found: Comparison, cluster: str) -> Iterator[str]:
     for chart in found.unrendered:
         versions = f"{chart.old or 'nothing'} → {chart.new or 'nothing'}"
         yield f"  not rendered: {_shown(chart.application)}: chart {_shown(f'{chart.chart} {versions} ({chart.why})')}"
-    for one in sorted(found.differences, key=_rank):
+    for one in (one for of_it in _by_application(found).values() for one in of_it):
         source = f", from {_shown(one.source)}" if one.source else ""
         yield ""
         yield f"{_shown(one.application)}: {_shown(one.name)} is {one.what}{source}"
