@@ -118,7 +118,8 @@ def of_deleted(kind: str, manifest: Manifest) -> Iterator[Consequence]:
     if kind == "Service" and at(manifest, ("spec", "type")) == "LoadBalancer":
         why = "its load balancer goes with it, and the address"
     if why:
-        yield Consequence(Weight.LOST, why)
+        asked = bool(options(manifest) & {"Prune=confirm", "Delete=confirm"})
+        yield Consequence(Weight.LOST, f"{why}, once somebody confirms it in Argo CD" if asked else why)
 
 
 _RETENTION: Final = ("spec", "persistentVolumeClaimRetentionPolicy")

@@ -30,7 +30,9 @@ _TOLD: Final = re.compile(
     rf"(?<![\w.-])((?:{_NAME})[\"']?[ \t]*[:=][ \t]*)(\"[^\"\n]+\"|'[^'\n]+'|[^\s\"',;&|>)\]}}]+)", re.IGNORECASE
 )
 # No secrets: references, what is filled in later, paths, and words that every parser knows.
-_PLAIN: Final = re.compile(r"[\"']?(?:\$.*|\{\{.*|%\(.*|<.*|/.*|true|false|null|none|~)[\"']?", re.IGNORECASE)
+_PLAIN: Final = re.compile(
+    r"[\"']?(?:\$.*|\{\{.*|\{[\w.-]+:|%\(.*|<.*|/.*|true|false|null|none|~)[\"']?", re.IGNORECASE
+)
 _SECRETS: Final = frozenset({"data", "stringData"})
 
 

@@ -102,6 +102,11 @@ def test_what_is_lost_is_warned_of_before_all_else(manifest: Manifest, why: str)
     assert details.index(manifest["kind"]) < details.index("ConfigMap")
 
 
+def test_what_asks_before_it_goes_is_said_to_ask() -> None:
+    claim = thing("PersistentVolumeClaim", annotations={"argocd.argoproj.io/sync-options": "Prune=confirm"})
+    assert "once somebody confirms it in Argo CD" in said(side(claim), side())
+
+
 def test_an_object_that_only_goes_is_no_loss() -> None:
     text = said(side(thing("ConfigMap", data={"a": "b"})), side())
     assert "[!CAUTION]" not in text
