@@ -37,7 +37,7 @@ class What(StrEnum):
     LEFT = "left behind"  # no longer in Git, but Argo CD lets it be
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # each is itself: what it holds has no hash
 class Difference:
     """How one object differs, and what follows from that; ``source`` is the application that a moved one came from."""
 

@@ -180,10 +180,11 @@ def _by_application(found: Comparison) -> dict[str, list[Difference]]:
 
 
 def _part(title: str, differences: Sequence[Difference], unfolded: Unfolded) -> Listing:
-    counts = Counter(one.what for one in differences)
-    words = ", ".join(f"{counts[what]:,} {what}" for what in _ORDER if counts[what])
+    many = Counter(one.what for one in differences)
+    words = ", ".join(f"{many[what]:,} {what}" for what in _ORDER if many[what])
+    drawn = cache(partial(_full, unfolded))  # what is drawn twice counts once as unfolded
     entries = [
-        Entry(_line(one), f"{one.key[1]} {one.what}", cache(partial(_full, one, unfolded)))
+        Entry(_line(one), f"{one.key[1]} {one.what}", partial(drawn, one))
         if one.what is not What.LEFT
         else Entry(_line(one), f"{one.key[1]} {one.what}")
         for one in sorted(differences, key=lambda one: one.what is What.LEFT)
@@ -203,7 +204,7 @@ def _rank(one: Difference) -> tuple[int, int]:
     return one.weight, _ORDER.index(one.what)
 
 
-def _full(one: Difference, unfolded: Unfolded) -> str:
+def _full(unfolded: Unfolded, one: Difference) -> str:
     lines = [cut(inert(line), _LINE) for line in one.lines[:_LONGEST_OBJECT]] or ["# nothing that is shown"]
     if len(one.lines) > _LONGEST_OBJECT:
         lines.append(f"# … {len(one.lines) - _LONGEST_OBJECT:,} more lines")
