@@ -20,6 +20,7 @@ for script in "$LIB"/steps/*.sh; do
   echo running >"$step/state"
   now >"$step/started"
   rm -f "$step/ended" "$step/code" "$step/error"
+  describe "$step"
   write_status
   say "step $name"
   code=0
@@ -30,12 +31,14 @@ for script in "$LIB"/steps/*.sh; do
   if [ "$code" -ne 0 ]; then
     echo failed | tee "$STATE/state" >"$step/state"
     tail -n 20 "$step/log" | tail -c 4000 >"$step/error"
+    describe "$step"
     write_status
     say "step $name exited with $code:"
     cat "$step/error" >&2
     exit 1
   fi
   echo "done" >"$step/state"
+  describe "$step"
   write_status
 done
 

@@ -37,14 +37,14 @@ retry() {
   done
 }
 
-# eventually SECONDS COMMAND...: ask every second until it succeeds.
+# eventually SECONDS COMMAND...: ask twice a second until it succeeds.
 eventually() {
-  left="$1"
+  left="$(($1 * 2))"
   shift
   until "$@" >/dev/null 2>&1; do
     [ "$left" -gt 0 ] || return 1
     left=$((left - 1))
-    sleep 1
+    sleep 0.5
   done
 }
 
@@ -54,8 +54,23 @@ escaped() {
     awk '{ printf "%s%s", between, $0; between = "\\n" }'
 }
 
-# "text" or null
-quoted() { if [ -n "$1" ]; then printf '"%s"' "$(printf '%s\n' "$1" | escaped)"; else printf null; fi; }
+# "text" or null; what needs no escaping is left alone, which saves most of the processes
+quoted() {
+  case "$1" in
+  "") printf null ;;
+  *[!A-Za-z0-9._:/-]*) printf '"%s"' "$(printf '%s\n' "$1" | escaped)" ;;
+  *) printf '"%s"' "$1" ;;
+  esac
+}
+
+# describe STEP: keep what status.json tells of a step that has changed as one line beside it, so that it is made once.
+describe() {
+  printf '{"name": %s, "state": %s, "started": %s, "ended": %s, "exit_code": %s, "log": %s, "error": %s}\n' \
+    "$(quoted "$(basename "$1")")" "$(quoted "$(content "$1/state")")" \
+    "$(quoted "$(content "$1/started")")" "$(quoted "$(content "$1/ended")")" \
+    "$(content "$1/code" | grep . || echo null)" "$(quoted "$1/log")" \
+    "$(quoted "$(content "$1/error")")" | replace "$1/line"
+}
 
 # Write status.json: what this machine tells of its boot. Its readers know format 1.
 write_status() {
@@ -64,13 +79,11 @@ write_status() {
     printf '{"format": 1, "state": %s, "step": %s, "waiting_for": %s, "updated": "%s", "steps": [' \
       "$(quoted "$(content "$STATE/state")")" "$(quoted "$(content "$STATE/step")")" \
       "$(quoted "$(content "$STATE/waiting")")" "$(now)"
-    for step in "$STATE"/steps/*/; do
+    for step in "$STATE"/steps/*; do
       [ -d "$step" ] || continue
-      printf '%s\n {"name": %s, "state": %s, "started": %s, "ended": %s, "exit_code": %s, "log": %s, "error": %s}' \
-        "$between" "$(quoted "$(basename "$step")")" "$(quoted "$(content "$step/state")")" \
-        "$(quoted "$(content "$step/started")")" "$(quoted "$(content "$step/ended")")" \
-        "$(content "$step/code" | grep . || echo null)" "$(quoted "${step}log")" \
-        "$(quoted "$(content "$step/error")")"
+      [ -s "$step/line" ] || describe "$step"
+      IFS= read -r line <"$step/line"
+      printf '%s\n %s' "$between" "$line"
       between=","
     done
     printf '\n]}\n'

@@ -10,7 +10,8 @@ sshd -t
 systemctl try-restart ssh.service
 mkdir -p /run/sshd
 # Which of two settings counts is sshd's to say: ask it.
+told="$(sshd -T)"
 for setting in "passwordauthentication no" "kbdinteractiveauthentication no" "permitemptypasswords no"; do
-  sshd -T | grep -qix "$setting" || die "sshd does not have '$setting': another file below /etc/ssh overrides ours"
+  printf '%s\n' "$told" | grep -qix "$setting" || die "sshd does not have '$setting': another file below /etc/ssh overrides ours"
 done
-sshd -T | grep -qixE "permitrootlogin (prohibit-password|without-password)" || die "sshd lets root in by password"
+printf '%s\n' "$told" | grep -qixE "permitrootlogin (prohibit-password|without-password)" || die "sshd lets root in by password"

@@ -33,7 +33,8 @@ while read -r sum url path words; do
     ;;
   *)
     mkdir -p "$(dirname "$path")"
-    install -m 0755 "$file" "$path"
+    chmod 0755 "$file"
+    mv -f "$file" "$path" # a program that runs is replaced, not written into
     ;;
   esac
   rm -f "$file"
