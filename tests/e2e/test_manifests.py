@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
     make_tree(tree)
     with served_store(tmp_path / "objectstore") as store, GitHubSimulator() as hub:
         made = make_project(tmp_path, tree, hub, store)
+        assert store.ensure_bucket(made.bucket)
         made.hosted.called()
         yield made
         assert hub.unknown() == []
@@ -52,7 +54,7 @@ def test_a_change_of_a_manifest_is_told_for_each_cluster_that_runs_it(project: P
     for name, body in shown.items():
         assert f"## ⛔ Manifests of `{name}` — 1 change will be refused" in body
         assert "spec.volumeClaimTemplates can't be changed" in body
-        assert "+             storage: 1Gi" in body
+        assert re.search(r"^\+ +storage: 1Gi$", body, re.MULTILINE)
     assert any("storage: 1Gi" in summary for summary in outcome.summaries)
 
     hub.push(NAME, "grow", {LEDGER: text}, "Not now", login="ada")
