@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -7,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from automation.gitops import validation
 from automation.gitops.server import Server
 from automation.gitops.view import View
+from automation.toolchain import install
+from automation.toolchain.release import reachable
+from tests.integration.gitops import charts as of_mail
 from tests.integration.kube.cluster import Cluster
 from tests.unit.gitops.conftest import kustomize
 
@@ -49,3 +54,28 @@ def api(tmp_path: Path) -> Iterator[Cluster]:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def charts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the address of a chart repository with the chart ``mail`` in it."""
+    with of_mail.served(tmp_path_factory.mktemp("charts")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def tools(tmp_path_factory: pytest.TempPathFactory) -> validation.Tools:
+    """Give the programs that look at manifests, with a place of their own for what they keep."""
+    paths = install.ensure("kustomize", "kubeconform", "helm")
+    kept = tmp_path_factory.mktemp("kept")
+    return validation.Tools(paths["kustomize"], paths["kubeconform"], paths["helm"], kept, "1.34.4", reachable)
+
+
+@pytest.fixture
+def repository(tmp_path: Path, charts: str) -> Path:
+    """Make the small repository, in which nothing is wrong."""
+    root = tmp_path / "repository"
+    shutil.copytree(of_mail.FIXTURES / "repository", root)
+    for name in ("gitops/clusters/small/kustomization.yaml", "gitops/platform/mail/chart.yaml"):
+        (root / name).write_text((root / name).read_text().replace("CHARTS", charts))
+    return root

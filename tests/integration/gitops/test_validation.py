@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
-import tarfile
-import threading
-from collections.abc import Iterator
 from dataclasses import replace
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -24,52 +18,12 @@ from automation.errors import ConfigurationError, Refused
 from automation.gitops import validation
 from automation.gitops.validation.findings import REFUSED, RULES, Finding, Report
 from automation.jobs import validate as job
-from automation.toolchain import install
-from automation.toolchain.release import reachable
 from automation.workspace import Workspace
+from tests.integration.gitops.charts import FIXTURES
 
-FIXTURES = Path(__file__).parents[2] / "fixtures" / "validation"
 INVALID = sorted(file.stem for file in (FIXTURES / "invalid").glob("*.yaml"))
 VALID = sorted(file.stem for file in (FIXTURES / "valid").glob("*.yaml"))
 WEB = "gitops/platform/web/web.yaml"
-
-
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
-        pass
-
-
-@pytest.fixture(scope="module")
-def charts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Give the address of a chart repository with the chart ``mail`` in it."""
-    folder = tmp_path_factory.mktemp("charts")
-    archive = folder / "mail-1.2.3.tgz"
-    with tarfile.open(archive, "w:gz") as packed:
-        packed.add(FIXTURES / "chart", "mail")
-    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
-    entry = {"apiVersion": "v2", "name": "mail", "version": "1.2.3", "urls": [archive.name], "digest": digest}
-    (folder / "index.yaml").write_text(yaml.safe_dump({"apiVersion": "v1", "entries": {"mail": [entry]}}))
-    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(folder))) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def tools(tmp_path_factory: pytest.TempPathFactory) -> validation.Tools:
-    paths = install.ensure("kustomize", "kubeconform", "helm")
-    kept = tmp_path_factory.mktemp("kept")
-    return validation.Tools(paths["kustomize"], paths["kubeconform"], paths["helm"], kept, "1.34.4", reachable)
-
-
-@pytest.fixture
-def repository(tmp_path: Path, charts: str) -> Path:
-    """Make the small repository, in which nothing is wrong."""
-    root = tmp_path / "repository"
-    shutil.copytree(FIXTURES / "repository", root)
-    for name in ("gitops/clusters/small/kustomization.yaml", "gitops/platform/mail/chart.yaml"):
-        (root / name).write_text((root / name).read_text().replace("CHARTS", charts))
-    return root
 
 
 def look(root: Path, tools: validation.Tools) -> Report:
