@@ -68,20 +68,26 @@ def deploy(
     report.table(f"{app.entry.application} on {environment}", ["what", "where"], rows)
 
 
-def verify(environment: Environment) -> None:
+def verify(
+    environment: Environment,
+    *,
+    patience: Annotated[
+        float, typer.Option("--wait", metavar="SECONDS", min=0, help="Look again until all is well, for so long.")
+    ] = 0,
+) -> None:
     """Check a cluster and its application from outside, from its nodes to a task that is made and shown."""
     from automation.errors import VerificationFailed  # noqa: PLC0415
     from automation.jobs import verify as job  # noqa: PLC0415
     from automation.jobs.site import Site  # noqa: PLC0415
 
-    seen = job.verify(Site(environment))
+    seen = job.verify(Site(environment), patience=patience)
     rows = [["ok" if one.good else "!!", one.group, one.check, one.told] for one in seen]
     report.table(f"Checks of {environment}", ["", "of", "check", "seen"], rows)
     wrong = [one.check for one in seen if not one.good]
     if wrong:
         raise VerificationFailed(
             f"{len(wrong)} of {len(seen)} checks of {environment} failed: {', '.join(wrong)}.",
-            hint="The table says what was seen; what has just been changed may need a minute.",
+            hint="The table says what was seen. What has just been changed may need a minute or two: --wait 180.",
         )
     report.say(f"All {len(seen)} checks are well.")
 

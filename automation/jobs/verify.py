@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from automation.errors import ConfigurationError
+from contextlib import suppress
+
+from automation import report, wait
+from automation.errors import ConfigurationError, DeadlineExceeded
 from automation.expectations import Tried
 from automation.gitops.manifests import contents, render
 from automation.jobs.site import Site
@@ -17,8 +20,30 @@ _APPLICATIONS = "apps"
 _NOT_IN_A_NAMESPACE = ("Namespace", "CustomResourceDefinition")
 
 
-def verify(site: Site) -> list[Seen]:
-    """Return what each check saw. Raises ConfigurationError where the environment has no cluster."""
+def verify(site: Site, *, patience: float = 0.0) -> list[Seen]:
+    """Return what each check saw; for ``patience`` seconds they are looked at again until all are well.
+
+    Raises ConfigurationError where the environment has no cluster.
+    """
+    seen: list[Seen] = []
+
+    def well() -> bool:
+        seen[:] = _looked_at(site)
+        return all(one.good for one in seen)
+
+    with suppress(DeadlineExceeded):  # what was seen last tells more
+        wait.until(
+            well,
+            f"all checks of {site.name}",
+            timeout=patience,
+            interval=5,
+            progress=report.doing,
+            state=lambda: "not well: " + ", ".join(one.check for one in seen if not one.good),
+        )
+    return seen
+
+
+def _looked_at(site: Site) -> list[Seen]:
     kube = site.kube
     wanted = site.environment.checks
     seen = list(infrastructure.checks(kube, wanted))

@@ -41,7 +41,7 @@ def checks(kube: Kube, described: Described, load_balancer: str | None) -> Itera
     yield look(GROUP, "workloads have rolled out", lambda: _workloads(kube, described))
     yield look(GROUP, "services and their ports", lambda: _services(kube, described))
     if described.of("Ingress"):
-        yield look(GROUP, "ingresses", lambda: _ingresses(kube, described))
+        yield look(GROUP, "ingresses", lambda: _ingresses(kube, described, served=bool(load_balancer)))
     if load_balancer:
         yield look(GROUP, "load balancer", lambda: _load_balancer(kube, load_balancer))
     yield look(GROUP, "requests and limits of applications", lambda: _resources(ours))
@@ -115,7 +115,8 @@ def _endpoints(kube: Kube, service: str, namespace: str | None) -> bool:
     )
 
 
-def _ingresses(kube: Kube, described: Described) -> tuple[bool, str]:
+def _ingresses(kube: Kube, described: Described, *, served: bool) -> tuple[bool, str]:
+    """Look at each Ingress; whether a controller serves it only where an entrance is expected (``served``)."""
     wrong, hosts = [], []
     for one in described.of("Ingress"):
         namespace = one["metadata"].get("namespace")
@@ -127,13 +128,13 @@ def _ingresses(kube: Kube, described: Described) -> tuple[bool, str]:
         if there["spec"].get("rules") != one["spec"].get("rules"):
             wrong.append(f"{_place(one)} leads elsewhere than Git says")
         class_ = there["spec"].get("ingressClassName")
-        if class_ and kube.get("networking.k8s.io/v1", "IngressClass", class_) is None:
+        if served and class_ and kube.get("networking.k8s.io/v1", "IngressClass", class_) is None:
             wrong.append(f"{_place(one)}: no controller serves the class {class_}")
         wrong += _dangling(kube, there)
         for tls in there["spec"].get("tls") or ():
             if kube.get("v1", "Secret", tls.get("secretName", ""), namespace) is None:
                 wrong.append(f"{_place(one)}: the certificate {tls.get('secretName')} is not there (yet)")
-    return none_of(wrong, ", ".join(hosts))
+    return none_of(wrong, ", ".join(hosts) + ("" if served else "; no entrance is expected here"))
 
 
 def _dangling(kube: Kube, ingress: Manifest) -> Iterator[str]:

@@ -215,5 +215,13 @@ def test_a_pod_that_was_evicted_and_replaced_counts_no_more(api: Cluster, descri
     assert "app/alone: Failed" in deployed(api, described)["pods run"].told
 
 
+def test_where_no_entrance_is_expected_nobody_need_serve_the_class(api: Cluster, described: Described) -> None:
+    del api.objects["/apis/networking.k8s.io/v1/ingressclasses/traefik"]
+    seen = by_name(list(deployment.checks(api.kube, described, None)))
+    assert seen["ingresses"].good
+    assert seen["ingresses"].told.endswith("; no entrance is expected here")
+    assert "load balancer" not in seen
+
+
 def test_every_check_of_a_deployment_is_broken_by_a_test(api: Cluster, described: Described) -> None:
     assert {check for check, _, _ in BREAKAGES.values()} == set(deployed(api, described))
