@@ -37,7 +37,7 @@ from automation.overview.document import (
 )
 from automation.workspace import Workspace
 
-_NAME = re.compile(r"[/:]([^/:]+/[^/:]+?)(?:\.git)?/?$")
+_NAME = re.compile(r"(?:://[^/]+/|^[^/:]+@[^/:]+:)([^/]+/[^/]+?)(?:\.git)?/?$")  # owner/name, of a host's address
 
 
 def overview(

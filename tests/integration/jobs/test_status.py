@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 import socket
+import subprocess
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -133,6 +134,23 @@ def test_an_environment_that_cannot_be_read_hides_no_other(workspace: Workspace)
 def test_a_name_that_there_is_not_is_refused(workspace: Workspace) -> None:
     with pytest.raises(ConfigurationError, match=r"no environment 'tehre'\. Did you mean 'there'"):
         overview(workspace, ["tehre"])
+
+
+@pytest.mark.parametrize(
+    ("origin", "name"),
+    [
+        ("https://github.com/octo-org/infra.git", "octo-org/infra"),
+        ("https://ada:token@github.example/octo-org/infra/", "octo-org/infra"),
+        ("git@github.com:octo-org/infra.git", "octo-org/infra"),
+        ("/home/ada/work/infra", "repository"),
+    ],
+)
+def test_it_is_called_after_its_repository_and_after_no_folders_of_a_machine(
+    workspace: Workspace, origin: str, name: str
+) -> None:
+    for words in (("init", "-q"), ("remote", "add", "origin", origin)):
+        subprocess.run(["git", "-C", str(workspace.root), *words], check=True)
+    assert overview(workspace).repository == name
 
 
 def test_a_table_has_a_row_for_each_fact_and_a_mark_for_how_it_stands(workspace: Workspace) -> None:
