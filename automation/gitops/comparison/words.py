@@ -70,7 +70,8 @@ def told(found: Comparison, limit: int) -> tuple[str, tuple[str, ...]]:
         if len(lead) <= limit // 2:
             break
     room = limit - len(lead) - 2
-    body, left_out = fit(list(_applications(found, max(1, min(_APPLICATIONS, room // _EACH)))), room)
+    parts = [*_lost(found, bullets), *_applications(found, max(1, min(_APPLICATIONS, room // _EACH)))]
+    body, left_out = fit(parts, room)
     return "\n\n".join(part for part in (lead, body) if part), left_out
 
 
@@ -115,7 +116,10 @@ def _alerts(found: Comparison, bullets: int) -> Iterator[str]:
         yield alert("CAUTION", _list(said, found.broken, _explained, bullets))
     for weight, kind, title in _TITLES:
         follows = [(one, why) for one in found.differences for why in one.consequences if why.weight is weight]
-        if follows:
+        if len(follows) > bullets:
+            alike = Counter((one.key[1], one.what, why.why) for one, why in follows)
+            yield alert(kind, _list(title, alike.most_common(), _counted, bullets))
+        elif follows:
             yield alert(kind, _list(title, follows, _consequence, bullets))
     if found.unrendered:
         said = "**Not rendered here: what changes inside of these charts is not told below.**"
@@ -138,6 +142,11 @@ def _consequence(told: tuple[Difference, Consequence]) -> str:
     return f"{_MARKS[one.what]} {name} of {application}: {text(cut(follows.why, _WHY))}"
 
 
+def _counted(told: tuple[tuple[str, What, str], int]) -> str:
+    (kind, what, why), many = told
+    return f"{_MARKS[what]} **{many:,}** \u00d7 {code(cut(kind, _NAME))}: {text(cut(why, _WHY))}"
+
+
 def _chart(one: Unrendered) -> str:
     name, chart = code(cut(one.application, _NAME)), code(cut(one.chart, _NAME))
     return f"{name}: chart {chart} {_version(one.old)} → {_version(one.new)} ({text(cut(one.why, _WHY))})"
@@ -155,6 +164,16 @@ def _named(application: str) -> str:
 
 def _version(version: str) -> str:
     return code(cut(version, 60)) if version else "nothing"
+
+
+def _lost(found: Comparison, bullets: int) -> Iterator[Part]:
+    """Yield the names of what is lost, where the warning above had to count it."""
+    lost = [one for one in found.differences if one.weight is Weight.LOST]
+    if len(lost) > bullets:
+        entries = [
+            Entry(f"{_line(one)}  # {cut(inert(one.application), _NAME)}", f"{one.key[1]} {one.what}") for one in lost
+        ]
+        yield Listing(f"### Lost ({len(lost):,})", entries, 0, "objects that are lost", share=0.5)
 
 
 def _applications(found: Comparison, most: int) -> Iterator[Part]:
@@ -218,10 +237,11 @@ def _full(unfolded: Unfolded, one: Difference) -> str:
 def _notice(facts: Facts, left_out: Sequence[str]) -> str:
     where = f"The summary and the log of [the run]({facts.run_url}) have more; " if facts.run_url else ""
     command = f"`dogitops gitops compare {facts.cluster} --changed-since origin/main`"
+    parts = number(len(left_out), "section")
     return alert(
         "NOTE",
-        f"This is more than a comment can hold. Left out: {cut(', '.join(left_out), 350)}. {where}{command} "
-        "prints all of it at a terminal.",
+        f"This is more than a comment can hold: {parts} below lack details or names, which are counted there. "
+        f"{where}{command} prints all of it at a terminal.",
     )
 
 

@@ -347,6 +347,19 @@ def test_a_hundred_thousand_objects_fit_and_what_is_lost_is_counted() -> None:
     assert "This is more than a comment can hold" in text
 
 
+def test_what_is_lost_is_named_even_where_the_rest_is_only_counted() -> None:
+    kinds = {number: "PersistentVolumeClaim" if number % 40 == 0 else "ConfigMap" for number in range(4_000)}
+    many = {
+        key_of(f"application-{number % 30}", thing(kind, f"object-{number}"), "web"): thing(kind, f"object-{number}")
+        for number, kind in kinds.items()
+    }
+    text = words.comment(compare(Side(objects=many), Side()), FACTS)
+    assert "🟥 **100** \u00d7 `PersistentVolumeClaim`: its volume goes with it" in text
+    named = github_view.fences(text)
+    assert all(f"- PersistentVolumeClaim web/object-{number}  #" in named for number in range(0, 4_000, 40))
+    assert github_view.problems(text) == []
+
+
 def test_one_huge_object_is_not_compared_line_by_line() -> None:
     before, after = (thing("ConfigMap", data={str(n): f"{side} {n}" for n in range(20_000)}) for side in "ab")
     assert "20,005 lines before, 20,005 after: too long" in said(side(before), side(after))
