@@ -189,17 +189,19 @@ def test_a_bad_commit_is_refused_before_it_is_synced_and_taken_back_by_a_revert(
 @pytest.mark.thorough
 def test_a_schedule_in_git_makes_backups_without_anybody_s_command(clone: Clone) -> None:
     kube = clone.kube
-    file = clone.root / "gitops/clusters/local/velero/schedule.yaml"
-    file.write_text(re.sub(r"^  schedule: .+$", '  schedule: "* * * * *"', file.read_text(), flags=re.MULTILINE))
-    clone.commit("Back up every minute")
-    argocd.refresh(kube, "velero")
 
     def phases() -> dict[str, str]:
         found = kube.list("velero.io/v1", "Backup", "velero", "velero.io/schedule-name=daily")
         return {one["metadata"]["name"]: one.get("status", {}).get("phase", "New") for one in found}
 
+    before = phases()
+    file = clone.root / "gitops/clusters/local/velero/schedule.yaml"
+    file.write_text(re.sub(r"^  schedule: .+$", '  schedule: "* * * * *"', file.read_text(), flags=re.MULTILINE))
+    clone.commit("Back up every minute")
+    argocd.refresh(kube, "velero")
+
     def made() -> str:
-        return next((name for name, phase in phases().items() if phase == "Completed"), "")
+        return next((name for name, phase in phases().items() if phase == "Completed" and name not in before), "")
 
     name = wait.until(made, "a backup by the schedule", timeout=600, interval=1, state=lambda: str(phases()))
     volumes = kube.list("velero.io/v1", "PodVolumeBackup", "velero", f"velero.io/backup-name={name}")
