@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from datetime import datetime
 from typing import Any, Final
@@ -17,7 +18,8 @@ from automation.overview.document import Application, Applications, Backup, Clus
 from automation.recovery import velero_objects as velero
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
-_IMAGES: Final = 3  # of an application, in its version
+_SHOWN: Final = 3  # images of an application, in its version
+_WORKLOADS: Final = ("Deployment", "StatefulSet", "DaemonSet")
 
 
 def unknown(reason: str) -> dict[str, Any]:
@@ -99,7 +101,9 @@ def applications(kube: Kube | None, cluster: Cluster) -> Applications:
     if kube is None:
         return Applications(**without(cluster))
     try:
-        listed = [_application(one) for one in kube.list(API, "Application", NAMESPACE)]
+        manifests = kube.list(API, "Application", NAMESPACE)
+        images = _images(kube) if manifests else {}
+        listed = [_application(one, images) for one in manifests]
         version = _argocd(kube)
     except KindUnknown:
         return Applications(standing="bad", told="Argo CD is not installed")
@@ -126,7 +130,19 @@ def without(cluster: Cluster) -> dict[str, Any]:
     return unknown("the cluster could not be asked")
 
 
-def _application(manifest: Manifest) -> Application:
+def _images(kube: Kube) -> dict[tuple[str, str, str], list[str]]:
+    """Return the images of each workload, by its kind, namespace and name."""
+    found = {}
+    for kind in _WORKLOADS:
+        with contextlib.suppress(KindUnknown):
+            for one in kube.list("apps/v1", kind):
+                containers = one.get("spec", {}).get("template", {}).get("spec", {}).get("containers") or ()
+                place = kind, one["metadata"].get("namespace", ""), one["metadata"]["name"]
+                found[place] = [str(container.get("image", "")) for container in containers]
+    return found
+
+
+def _application(manifest: Manifest, images: dict[tuple[str, str, str], list[str]]) -> Application:
     state = argocd.state_of(manifest)
     status = manifest.get("status") or {}
     revisions = (status.get("sync") or {}).get("revisions") or [state.revision]
@@ -134,7 +150,7 @@ def _application(manifest: Manifest) -> Application:
     return Application(
         name=state.name,
         zone=state.zone,
-        version=_version(manifest),
+        version=_version(manifest, images),
         revision=commits[-1] if commits else "",
         sync=state.sync,
         health=state.health,
@@ -142,17 +158,21 @@ def _application(manifest: Manifest) -> Application:
     )
 
 
-def _version(manifest: Manifest) -> str:
-    """Return the chart with its version, else the images that Argo CD saw, each with its tag."""
+def _version(manifest: Manifest, images: dict[tuple[str, str, str], list[str]]) -> str:
+    """Return the chart with its version, else the images of its workloads, each with its tag."""
     spec, status = manifest.get("spec") or {}, manifest.get("status") or {}
     sources = [*(spec.get("sources") or ()), spec.get("source") or {}]
     charts = [f"{one['chart']} {one.get('targetRevision', '')}".strip() for one in sources if one.get("chart")]
     if charts:
         return ", ".join(charts)
-    seen = (status.get("summary") or {}).get("images") or ()
-    images = sorted({str(one).partition("@")[0].rpartition("/")[2] for one in seen})
-    more = f" and {len(images) - _IMAGES} more" if len(images) > _IMAGES else ""
-    return ", ".join(images[:_IMAGES]) + more
+    places = [
+        (str(one.get("kind")), str(one.get("namespace") or ""), str(one.get("name")))
+        for one in status.get("resources") or ()
+    ]
+    used = [image for place in places for image in images.get(place, ())]
+    short = sorted({image.partition("@")[0].rpartition("/")[2] for image in used if image})
+    more = f" and {len(short) - _SHOWN} more" if len(short) > _SHOWN else ""
+    return ", ".join(short[:_SHOWN]) + more
 
 
 def _argocd(kube: Kube) -> str:

@@ -177,7 +177,10 @@ def cluster(site: Site) -> Iterator[Cluster]:
     template = {"spec": {"containers": [{"image": "quay.io/argoproj/argocd:v3.1.9@sha256:abc"}]}}
     api.put("apps/v1", "Deployment", "argocd-server", "argocd", spec={"template": template})
     application(api, "root")
-    application(api, "velero", images=["velero/velero:v1.18.3", "registry.k8s.io/a:1", "b:2", "c:3"])
+    images = ["velero/velero:v1.18.3", "registry.k8s.io/a:1@sha256:abc", "b:2", "b:2", "localhost:5000/c:3"]
+    containers = {"spec": {"containers": [{"image": one} for one in images]}}
+    api.put("apps/v1", "Deployment", "velero", "velero", spec={"template": containers})
+    application(api, "velero", workload="velero")
     application(api, "traefik", source={"chart": "traefik", "targetRevision": "37.1.2"}, revision="37.1.2")
     yield api
     api.shutdown()
@@ -190,13 +193,13 @@ def node(api: Cluster, name: str, *, ready: str = "True") -> None:
 
 def application(
     api: Cluster, name: str, *, sync: str = "Synced", health: str = "Healthy", source: dict[str, str] | None = None,
-    revision: str = COMMIT, images: list[str] | None = None, message: str = "",
+    revision: str = COMMIT, workload: str = "", message: str = "",
 ) -> None:  # fmt: skip
     conditions = [{"type": "SyncError", "message": message}] if message else []
     status = {
         "sync": {"status": sync, "revision": revision},
         "health": {"status": health},
-        "summary": {"images": images or []},
+        "resources": [{"kind": "Deployment", "namespace": workload, "name": workload}],
         "conditions": conditions,
     }
     spec = {"source": source or {"path": "gitops"}}
