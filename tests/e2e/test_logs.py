@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.thorough]
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEAKERS = "speakers"  # the namespace of what writes lines
-LINE = '{"level":"error","text":"seven apples, a quote (\\") and Zoë","by":"%s"}'
+LINE = '{"level":"error","text":"seven apples, a quote (\\") and Zoë","speaker":"%s"}'
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def test_a_line_that_a_pod_wrote_is_found_by_its_labels_and_words_also_after_a_r
     kube = loki.kube
     written = carry(loki, "carried")
     assert set(written.values()) == {LINE % "carried"}
-    query = f'{{namespace="{SPEAKERS}", app="speaker"}} |= "seven apples" | json | by="carried"'
+    query = f'{{namespace="{SPEAKERS}", app="speaker"}} |= "seven apples" | json | speaker="carried"'
     found = wait.until(lambda: asked(kube, query), "the line", timeout=120, interval=1)
     assert lines(found) == written, "each line, whole, with the time at which it was written"
     assert {stream["stream"]["pod"] for stream in found} == {"carried"}
