@@ -112,3 +112,10 @@ def tofu(site: Site, tmp_path: Path) -> FakeTofu:
     fake.answer("output", {"cluster": {"value": "dogitops-there", "sensitive": False}})
     fake.resources()
     return fake
+
+
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take away what tells of GitHub and DigitalOcean."""
+    for name in ("GITHUB_TOKEN", "GH_TOKEN", "GITHUB_REPOSITORY", "GITHUB_API_URL", "DIGITALOCEAN_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
