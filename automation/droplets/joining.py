@@ -36,12 +36,17 @@ def kubeadm(first: Machine, *, control_plane: bool, minutes: int = 15) -> Secret
     return Secret("".join(f"{name}={shlex.quote(value)}\n" for name, value in words.items()))
 
 
+def members(machine: Machine) -> dict[str, str]:
+    """Return etcd's members, as one of its machines knows them: their IDs, and by which name they go."""
+    listed = [[word.strip() for word in line.split(",")] for line in machine.ok(f"{_ETCD} member list").splitlines()]
+    return {words[0]: words[_NAMED] for words in listed if len(words) > _NAMED}
+
+
 def forget_member(machine: Machine, name: str) -> None:
     """Take members of this name out of etcd, on one of its machines: their machine is gone, or asks to join anew."""
-    for line in machine.ok(f"{_ETCD} member list").splitlines():
-        words = [word.strip() for word in line.split(",")]
-        if len(words) > _NAMED and words[_NAMED] == name:
-            machine.ok(f"{_ETCD} member remove {shlex.quote(words[0])}")
+    for number, named in members(machine).items():
+        if named == name:
+            machine.ok(f"{_ETCD} member remove {shlex.quote(number)}")
 
 
 def k3s(first: Machine, *, server: bool, minutes: int = 15) -> Secret:
