@@ -26,7 +26,7 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 _LONGEST = (
-    *("test_kubeadm", "test_bootstrap", "test_restore", "test_pull_requests", "test_main_job"),
+    *("test_kubeadm", "test_bootstrap", "test_restore", "test_main_job", "test_life", "test_refusals"),
     *("test_scheduled_workflows", "test_scheduled_drills", "test_bad_luck"),
     *("test_clusters", "test_guard_rails", "test_monitoring", "test_todo", "test_logs", "test_kube_fixture"),
 )

@@ -20,10 +20,12 @@ import contextlib
 import functools
 import json
 import os
+import py_compile
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -37,12 +39,14 @@ from automation.toolchain import install
 from automation.workspace import cache_folder
 
 HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 STAND_INS = HERE / "actions"
 RUNNER = "ubuntu-24.04"
 UNKNOWN_TO_ACT = ("queue: max", "deployment: false")
 PASSED_ON = ("PATH", "LANG", "TMPDIR", "SSL_CERT_FILE", "GOPROXY", "GOFLAGS", "GOSUMDB")
 """The only variables of the test's own that jobs see: a secret must reach them as a secret or not at all."""
 
+_BYTECODE = tempfile.TemporaryDirectory(prefix="dogitops-bytecode-")
 _MATRIX = re.compile(r"fromJSON\(needs\.(\w+)\.outputs\.(\w+)\)")
 JobKey = tuple[str, str]  # the job's id, and its matrix as "name=value", empty without one
 
@@ -216,6 +220,7 @@ class Act:
             "TTY_COMPATIBLE": "0",  # act gives steps a terminal, GitHub does not
             "E2E_ORIGIN": str(self.origin),
             "E2E_ARTIFACTS": str(self.artifacts),
+            "E2E_BYTECODE": str(bytecode()),
             "DOGITOPS_CACHE": str(cache_folder()),
             "VIRTUAL_ENV": sys.prefix,
             daemon.END_WITH: str(os.getpid()),
@@ -252,6 +257,21 @@ class Act:
     def run(self, path: str, event: str, payload: Mapping[str, Any], **options: Any) -> Outcome:
         """Start a run and wait for its end."""
         return self.start(path, event, payload, **options).wait()
+
+
+@functools.cache
+def bytecode() -> Path:
+    """Return a folder with our package's bytecode, for checkouts: each would compile it anew, for a second a job.
+
+    Python takes such a file only where the source beside it has the hash that it was made from.
+    """
+    folder = Path(_BYTECODE.name)
+    for source in (ROOT / "automation").rglob("*.py"):
+        name = source.relative_to(ROOT)
+        made = folder / name.parent / "__pycache__" / f"{name.stem}.{sys.implementation.cache_tag}.pyc"
+        mode = py_compile.PycInvalidationMode.CHECKED_HASH
+        py_compile.compile(str(source), str(made), str(name), doraise=True, invalidation_mode=mode)
+    return folder
 
 
 def for_act(workflow: str) -> str:

@@ -24,7 +24,7 @@ from automation import objectstore
 from automation.objectstore import ObjectStore
 from automation.simulators.github import GitHubSimulator
 from automation.toolchain import install
-from tests.e2e.act import Act, Outcome
+from tests.e2e.act import Act, Outcome, bytecode
 from tests.e2e.hosted import Hosted, git
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,6 +34,7 @@ STATE = "environment.tfstate"
 FOLDER = f"opentofu/environments/{ENVIRONMENT}"
 PEOPLE = {"ada": "admin", "grace": "maintain", "linus": "write", "eve": "read"}
 RUN_HERE = ("plan.yml", "apply.yml", "comment-commands.yml", "drift.yml")
+_DATABASE = re.compile(r'resource "terraform_data" "database" \{.*?\n\}\n', re.DOTALL)
 _HEADER = re.compile(r"^<!-- dogitops (\{.*\}) -->")
 
 ENVIRONMENT_YAML = """
@@ -260,9 +261,10 @@ _PUBLIC = ("issues", "comments", "statuses", "check_runs", "runs", "artifacts")
 
 
 def make_tree(folder: Path) -> None:
-    """Copy this repository's files, as they are now, and commit them."""
+    """Copy this repository's files, as they are now, but for those that no command reads; nothing is committed."""
     folder.mkdir(parents=True)
-    for name in git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard").splitlines():
+    unread = [f":!{name}" for name in ("tests", "docs", "benchmarks")]
+    for name in git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard", "--", ".", *unread).splitlines():
         source, target = ROOT / name, folder / name
         if source.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -289,6 +291,7 @@ def make_project(folder: Path, tree: Path, hub: GitHubSimulator, store: ObjectSt
     planted = Planted.fresh()
     origin, desk = folder / "origin.git", folder / "desk"
     shutil.copytree(tree, desk)
+    shutil.copytree(bytecode(), desk, dirs_exist_ok=True)
     environment = desk / FOLDER
     environment.mkdir()
     (environment / "environment.yaml").write_text(ENVIRONMENT_YAML.format(endpoint=store.endpoint, bucket=bucket))
@@ -312,6 +315,11 @@ def make_project(folder: Path, tree: Path, hub: GitHubSimulator, store: ObjectSt
     (folder / "runs").mkdir()
     act = Act(origin, NAME, folder / "runs", {"GITHUB_API_URL": hub.url, "GITHUB_GRAPHQL_URL": f"{hub.url}/graphql"})
     return Project(Hosted(hub, NAME, origin, act, held, RUN_HERE), desk, store, bucket, planted)
+
+
+def without_database(configuration: str) -> str:
+    """Return a configuration of the sandbox without what is protected there."""
+    return _DATABASE.sub("", configuration)
 
 
 def dogitops(root: Path, variables: Mapping[str, str], *arguments: str) -> str:
