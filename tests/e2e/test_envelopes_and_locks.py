@@ -231,6 +231,7 @@ def test_inits_at_once_share_one_provider_cache(tmp_path: Path, monkeypatch: pyt
         archive.writestr("terraform-provider-engine_v1.2.3", os.urandom(2_000_000))
     (tmp_path / "tofurc").write_text(f'provider_installation {{\n  filesystem_mirror {{ path = "{mirror}" }}\n}}\n')
     monkeypatch.setenv("TF_CLI_CONFIG_FILE", str(tmp_path / "tofurc"))
+    tofu = install.path("tofu")  # from the cache that there is
     monkeypatch.setenv("DOGITOPS_CACHE", str(tmp_path / "cache"))
     runners = []
     for name in ("a", "b", "c", "d"):
@@ -239,7 +240,7 @@ def test_inits_at_once_share_one_provider_cache(tmp_path: Path, monkeypatch: pyt
         (root / "main.tf").write_text(
             'terraform {\n  required_providers {\n    engine = { source = "ada/engine" }\n  }\n}\n'
         )
-        runners.append(Tofu(install.path("tofu"), root, tmp_path / "kept" / name, {}))
+        runners.append(Tofu(tofu, root, tmp_path / "kept" / name, {}))
     with ThreadPoolExecutor() as pool:
         list(pool.map(Tofu.init, runners))
         list(pool.map(Tofu.init, runners))  # with the lock files that the first ones made

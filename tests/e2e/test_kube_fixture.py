@@ -44,7 +44,8 @@ def test_what_was_applied_is_registered(kube: TestClient) -> None:
     seen.append(kube.namespace)
     kube.wait_for_registered(timeout=120)
     web = kube.get_services()["web"]
-    assert len(web.get_endpoints()) == 2
+    both = Condition("both pods are endpoints", lambda: len(web.get_endpoints()) == 2)  # a moment after they are ready
+    kube.wait_for_conditions(both, timeout=30)
     assert all(one.is_ready() for one in kube.pre_registered)
 
 
