@@ -10,6 +10,7 @@ from typing import Any
 
 from automation import report
 from automation.clusters.base import ClusterSpec, is_there, mark_whole, refuse_foreign, write_private
+from automation.clusters.removal import TIMEOUT, although_frozen
 from automation.errors import CommandFailed, DeadlineExceeded, DogitopsError
 from automation.process import run
 
@@ -51,7 +52,7 @@ class K3dProvider:
         refuse_foreign(name)
         there = self.exists(name)
         if there:
-            run([self.binary, "cluster", "delete", name], timeout=120)
+            although_frozen(self.nodes(name), lambda _: run([self.binary, "cluster", "delete", name], timeout=TIMEOUT))
         return there
 
     def exists(self, name: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from automation import keeper, report, wait
 from automation.clusters.base import ClusterSpec, is_there, mark_whole, refuse_foreign, write_private
+from automation.clusters.removal import remove
 from automation.errors import CommandFailed, DeadlineExceeded, DogitopsError
 from automation.process import run
 from automation.workspace import cache_folder
@@ -87,7 +88,7 @@ class KindProvider:
         self._wait_for_earlier(name)  # or it would go on making what we remove
         nodes = self.nodes(name)
         if nodes:
-            run(["docker", "rm", "-f", "-v", *nodes], timeout=120)
+            remove(nodes)
         network = run(["docker", "network", "rm", name], check=False)
         if network.returncode != 0 and "not found" not in network.text and "No such" not in network.text:
             raise DogitopsError(

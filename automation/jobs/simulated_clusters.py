@@ -20,6 +20,7 @@ from typing import IO, Any
 from automation import report, wait
 from automation.clusters.base import ClusterSpec
 from automation.clusters.kind import KindProvider
+from automation.clusters.removal import remove
 from automation.environment import OWNED_PREFIX
 from automation.errors import CommandFailed, DogitopsError
 from automation.process import run
@@ -209,7 +210,7 @@ class KindMaker:
         except CommandFailed as error:
             report.note(f"{node} could not be drained, and is removed as it is: {error.message}")
         self._kubectl(cluster, "delete", "node", node, "--ignore-not-found")
-        run(["docker", "rm", "-f", "-v", node], timeout=120)
+        remove([node])
 
     def _mark(self, cluster: str, node: NodeSpec) -> None:
         """Give a node its labels and taints; those that its pool has no more are taken away."""

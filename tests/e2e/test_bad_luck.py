@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from automation import daemon, objectstore, wait
+from automation.clusters import removal
 from automation.clusters.base import ClusterSpec
 from automation.errors import DeadlineExceeded
 from automation.kube import Kube
@@ -29,7 +31,7 @@ from tests.e2e.nodes import kind_provider
 pytestmark = pytest.mark.e2e
 
 CLUSTER = "dogitops-e2e-luck"
-NODE = f"{CLUSTER}-control-plane"
+NODE, FROZEN = f"{CLUSTER}-control-plane", f"{CLUSTER}-frozen"
 PORTS = 18480
 STATE, LOCK = "environment.tfstate", "environment.tfstate.tflock"
 
@@ -40,6 +42,7 @@ def unlucky(docker: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with locked(cache_folder() / "e2e" / "luck.lock", "the tests of bad luck"):
         clone = make_clone(tmp_path_factory.mktemp("luck") / "repository", CLUSTER, PORTS)
         remove(clone)
+        subprocess.run(["docker", "rm", "--force", FROZEN], check=False, capture_output=True)
         yield clone
         remove(clone)
 
@@ -145,7 +148,7 @@ def test_an_apply_killed_while_the_cluster_is_made_loses_nothing(unlucky: Clone)
 
 
 def test_a_cluster_lost_outside_is_planned_again(unlucky: Clone) -> None:
-    docker("rm", "-f", "-v", NODE)
+    removal.remove([NODE])
     done = unlucky.run("status", "local")
     assert done.code == 1
     assert "does not exist" in done.output
@@ -170,6 +173,37 @@ def test_deleting_takes_everything_along(unlucky: Clone) -> None:
     assert not node_exists()
     assert CLUSTER not in docker("network", "ls", "--format", "{{.Name}}").split()
     assert not (unlucky.kept / "kubeconfig").exists()
+
+
+@pytest.mark.thorough
+def test_a_pod_that_was_frozen_when_its_node_was_killed_does_not_hold_the_node(unlucky: Clone) -> None:
+    docker("run", "--detach", "--name", FROZEN, "--entrypoint", "sleep", kind_provider().image, "infinity")
+    with frozen(FROZEN):
+        removal.remove([FROZEN])
+        assert FROZEN not in docker("ps", "--all", "--format", "{{.Names}}").split()
+
+
+@contextlib.contextmanager
+def frozen(node: str) -> Iterator[None]:
+    """Freeze what runs in a container, in a cgroup of its own, as a runtime in it does with a pod."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may freeze what runs in a container")
+    pid = docker("inspect", "--format", "{{.State.Pid}}", node)
+    lines = [line.split(":", 2) for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines()]
+    groups = {names: path.lstrip("/") for _, names, path in lines}
+    name = "freezer" if "freezer" in groups else ""
+    file, off, on = ("freezer.state", "THAWED", "FROZEN") if name else ("cgroup.freeze", "0", "1")
+    pod = Path("/sys/fs/cgroup", name, groups[name], "pod")
+    pod.mkdir()
+    try:
+        (pod / "cgroup.procs").write_text(pid)
+        (pod / file).write_text(on)
+        wait.until(lambda: (pod / file).read_text().strip() == on, "the pod to freeze", timeout=10, interval=0.1)
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # it went with the container
+            (pod / file).write_text(off)
+        subprocess.run(["docker", "rm", "--force", node], check=False, capture_output=True)
 
 
 def test_a_cluster_that_never_becomes_ready(unlucky: Clone, tmp_path: Path) -> None:

@@ -281,7 +281,7 @@ def test_destroying_asks_first_and_leaves_nothing(clone: Clone) -> None:
     assert containers()
     clone.ok("destroy", "local", "--yes", "--delete-backups")
     assert not containers()
-    assert CLUSTER not in docker("network", "ls", "--format", "{{.Name}}")
+    assert CLUSTER not in docker("network", "ls", "--format", "{{.Name}}").split()
     assert not (clone.kept / "kubeconfig").exists()
     assert CLUSTER not in kubeconfig_of_user()
     for record in (clone.kept / "services").glob("*.json"):

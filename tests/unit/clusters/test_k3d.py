@@ -142,7 +142,7 @@ def test_a_failure_names_the_other_way(fp: FakeProcess, provider: K3dProvider, t
 
 
 def test_deleting_is_asked_of_k3d_and_only_where_there_is_one(fp: FakeProcess, provider: K3dProvider) -> None:
-    listed(fp, provider, times=1)
+    listed(fp, provider, times=2)
     fp.register([str(provider.binary), "cluster", "delete", NAME])
     assert provider.delete(NAME)
     absent(fp, provider)
