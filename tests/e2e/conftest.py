@@ -18,6 +18,7 @@ import yaml
 from automation.errors import DogitopsError
 from automation.kube import Kube
 from automation.toolchain import engine, install
+from tests.e2e.pulls import make_tree
 
 ROOT = Path(__file__).resolve().parents[2]
 CLUSTER = "dogitops-e2e"
@@ -149,6 +150,14 @@ def docker() -> None:
         engine.ensure_docker()
     except DogitopsError as error:
         pytest.skip(f"docker can't be had here: {error.message}")
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copy what commands read of this repository; who uses it makes a project of a copy."""
+    folder = tmp_path_factory.mktemp("tree") / "tree"
+    make_tree(folder)
+    return folder
 
 
 @pytest.fixture(scope="module")

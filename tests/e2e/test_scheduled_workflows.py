@@ -10,18 +10,10 @@ import pytest
 from automation.digitalocean.client import DigitalOcean
 from automation.secret import Secret
 from automation.simulators.digitalocean import Fault
-from tests.e2e.pulls import make_tree
 from tests.e2e.scheduled import EPHEMERAL, NAME, Scheduled, leaks, scheduled
 
 pytestmark = [pytest.mark.e2e, pytest.mark.thorough]
 LIFE = {"environment": "ephemeral", "clusters": "DigitalOcean"}
-
-
-@pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tree") / "tree"
-    make_tree(folder)
-    return folder
 
 
 @pytest.fixture

@@ -9,20 +9,13 @@ import pytest
 
 from automation.objectstore import ObjectStore
 from automation.simulators.github import GitHubSimulator
-from tests.e2e.pulls import Project, make_project, make_tree, served_store
+from tests.e2e.pulls import Project, make_project, served_store
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
     with served_store(tmp_path_factory.mktemp("objectstore")) as served:
         yield served
-
-
-@pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tree") / "tree"
-    make_tree(folder)
-    return folder
 
 
 @pytest.fixture

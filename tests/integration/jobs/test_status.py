@@ -117,7 +117,7 @@ def test_a_name_that_there_is_not_is_refused(workspace: Workspace) -> None:
         ("https://github.com/octo-org/infra.git", "octo-org/infra"),
         ("https://ada:token@github.example/octo-org/infra/", "octo-org/infra"),
         ("git@github.com:octo-org/infra.git", "octo-org/infra"),
-        ("/home/ada/work/infra", "repository"),
+        ("/home/ada/code/infra", "repository"),
     ],
 )
 def test_it_is_called_after_its_repository_and_after_no_folders_of_a_machine(
