@@ -21,6 +21,11 @@ PREFIX = "etcd/"
 _SEALED = ".sealed"
 _PATIENCE = 1800.0  # seconds for one snapshot to travel
 _SERVICE = "dogitops-etcd-snapshot.service"
+# What this run wrote, not an earlier one: the journal may still be behind when a service has ended.
+_LOG = (
+    f"run=$(systemctl show --property InvocationID --value {_SERVICE}) && journalctl --sync &&"
+    ' journalctl --output cat --lines 30 "_SYSTEMD_INVOCATION_ID=$run" + "INVOCATION_ID=$run"'
+)
 _RESTORE = "/usr/local/lib/dogitops/etcd-restore"
 
 
@@ -64,7 +69,7 @@ def known(snapshots: list[Snapshot], name: str) -> Snapshot:
 def take(machine: Machine) -> str:
     """Have a control plane write a snapshot now; return its name. Raises DogitopsError, with the log, if it failed."""
     done = machine.run(f"systemctl start {_SERVICE}", timeout=_PATIENCE)
-    log = machine.run(f"journalctl --unit {_SERVICE} --output cat --lines 30").text
+    log = machine.run(_LOG).text
     named = re.findall(r"(\S+) is in the bucket$", log, re.MULTILINE)
     if done.code != 0 or not named:
         tail = "\n".join(log.strip().splitlines()[-12:]) or done.text

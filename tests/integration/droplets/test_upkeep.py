@@ -159,6 +159,30 @@ def test_the_oldest_of_its_own_snapshots_are_removed(station: Station, store: Ob
     assert kept == ["etcd/20261120T000000Z-control-plane-2.sealed", *own]
 
 
+def test_two_taken_one_after_another_have_two_names(station: Station, store: ObjectStore) -> None:
+    """The clock stands, but for what the script itself lets pass."""
+    clock = station.root / "clock"
+    clock.write_text("10")
+    station.program(
+        "date", f'case "$*" in *%Y%m%d*) echo "20261121T0601$(cat {clock})Z" ;; *) exec /bin/date "$@" ;; esac'
+    )
+    station.program("sleep", f"echo $(($(cat {clock}) + $1)) >{clock}")
+    for _ in range(2):
+        assert station.run("files/etcd-snapshot.sh", **places(station)).returncode == 0
+    names = {one.key.removesuffix(".sealed") for one in store.objects(BUCKET, "etcd/") if one.key.endswith(".sealed")}
+    assert len(names) == 2, "the second took the place of the first"
+
+
+def test_more_snapshots_than_a_server_lists_at_once_are_all_counted(station: Station, store: ObjectStore) -> None:
+    folder = station.root / "objectstore" / "data" / BUCKET / "etcd"
+    folder.mkdir()
+    for number in range(1010):
+        (folder / f"20261120T{number:06}Z-control-plane-2.sealed").touch()
+    names = [taken(station, minute) for minute in (1, 2, 3)]
+    own = [one.key for one in store.objects(BUCKET, "etcd/") if one.key.endswith("control-plane-1.sealed")]
+    assert own == [f"etcd/{name}.sealed" for name in names[1:]]
+
+
 def test_a_snapshot_tells_nothing_without_its_password(station: Station, store: ObjectStore) -> None:
     sealed = store.read(BUCKET, f"etcd/{taken(station, 1)}.sealed")
     assert sealed is not None

@@ -27,10 +27,15 @@ download() { ask -o "$2" "$BUCKET_URL/etcd/$1"; } # NAME FILE
 
 remove() { ask -X DELETE "$BUCKET_URL/etcd/$1"; } # NAME
 
-# Print the names of the sealed snapshots in the bucket, the oldest first.
+# Print the names of the sealed snapshots in the bucket, the oldest first. A server lists a thousand keys at once.
 listed() {
-  told="$(ask "$BUCKET_URL?list-type=2&prefix=etcd%2F")" || return 1
-  printf '%s' "$told" | grep -o '<Key>etcd/[^<]*\.sealed</Key>' | sed -e 's,^<Key>etcd/,,' -e 's,</Key>$,,' | sort
+  after=""
+  while :; do
+    told="$(ask "$BUCKET_URL?list-type=2&prefix=etcd%2F${after:+&start-after=etcd%2F$after}")" || return 1
+    names="$(printf '%s' "$told" | grep -o '<Key>etcd/[^<]*</Key>' | sed -e 's,^<Key>etcd/,,' -e 's,</Key>$,,' | sort)"
+    printf '%s\n' "$names" | grep '\.sealed$' || :
+    case "$told" in *"<IsTruncated>true<"*) after="$(printf '%s\n' "$names" | tail -n 1)" ;; *) return 0 ;; esac
+  done
 }
 
 # seal FILE: write FILE.sealed, encrypted, and FILE.hmac, which tells whether that was changed.

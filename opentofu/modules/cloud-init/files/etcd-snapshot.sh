@@ -13,6 +13,7 @@ umask 077
 folder="$(mktemp -d)"
 trap 'rm -rf "$folder" "$HANDOVER/snapshot-password"' EXIT
 name="$(date -u +%Y%m%dT%H%M%SZ)-$(hostname)"
+sleep 1 # or one that begins as soon as this has ended could have its name, and take its place
 etcdctl --endpoints https://127.0.0.1:2379 --cacert "$PKI/etcd/ca.crt" --cert "$PKI/etcd/server.crt" \
   --key "$PKI/etcd/server.key" snapshot save "$folder/etcd.db"
 etcdutl snapshot status "$folder/etcd.db" # it reads all of it, and checks its sum
