@@ -13,8 +13,8 @@ from automation import process, wait
 from automation.clusters.kind import KindProvider, _conflist
 from automation.errors import DogitopsError
 from automation.gitops import endpoints, manifests, secrets
-from automation.jobs.site import Site
 from automation.secret import Secret
+from automation.site import Site
 from automation.toolchain import images, install
 
 NAME = "dogitops-bench-bare"

@@ -15,7 +15,7 @@ from measure import Figure, Result
 
 from automation import report
 from automation.digitalocean.client import DigitalOcean
-from automation.jobs.reap import Reaper, reap
+from automation.jobs.infrastructure.reap import Reaper, reap
 from automation.secret import Secret
 from automation.simulators.digitalocean import DigitalOceanSimulator, Limits
 from automation.simulators.digitalocean.app import App

@@ -39,9 +39,10 @@ from simulator import simulator  # noqa: E402
 from automation import report  # noqa: E402
 from automation.errors import DogitopsError, Interrupted  # noqa: E402
 from automation.gitops import repository  # noqa: E402
-from automation.jobs import evidence  # noqa: E402
-from automation.jobs.site import Site  # noqa: E402
+from automation.jobs.recovery import evidence  # noqa: E402
+from automation.jobs.sites import open_site  # noqa: E402
 from automation.process import run as run_tool  # noqa: E402
+from automation.site import Site  # noqa: E402
 from automation.toolchain import images, install  # noqa: E402
 from automation.workspace import Workspace, cache_folder  # noqa: E402
 
@@ -78,7 +79,7 @@ def prepared(environment: str = ENVIRONMENT) -> Iterator[tuple[Site, Bare]]:
         file.write_text(yaml.safe_dump(told, sort_keys=False))
         install.ensure(*TOOLS)
         images.ensure(*images.for_environment(environment))
-        site = Site(environment, workspace=Workspace(CLONE))
+        site = open_site(environment, workspace=Workspace(CLONE))
         site.up()
         site.store.ensure_bucket(site.environment.backup.bucket)
         bare = Bare(site, HOME / "bare")

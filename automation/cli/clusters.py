@@ -17,9 +17,9 @@ app = typer.Typer(help="The cluster of an environment, by itself.", no_args_is_h
 @app.command()
 def create(environment: Environment, *, provider: Provider = None) -> None:
     """Make the cluster; nothing to do where it is there already."""
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
-    site = Site(environment, provider=provider)
+    site = open_site(environment, provider=provider)
     with report.phase(f"Making the cluster {site.cluster}"):
         site.create_cluster()
     report.say(f"kubeconfig: {site.kubeconfig}")
@@ -33,9 +33,9 @@ def delete(
     keep_foreign: Annotated[bool, typer.Option(help="Only forget a cluster that was not made by dogitops.")] = False,
 ) -> None:
     """Remove the cluster with its containers, volumes and network."""
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
-    site = Site(environment)
+    site = open_site(environment)
     if not yes and not ask_for_name(f"Delete the cluster {site.cluster} with all its data?", environment):
         raise Refused("Nothing was deleted.", hint="Answer with the environment's name, or give --yes.")
     there = site.delete_cluster(keep_foreign=keep_foreign)
@@ -45,9 +45,9 @@ def delete(
 @app.command()
 def kubeconfig(environment: Environment) -> None:
     """Print the path of the cluster's kubeconfig."""
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
-    site = Site(environment)
+    site = open_site(environment)
     site.provider.write_kubeconfig(site.cluster, site.kubeconfig)
     report.result(str(site.kubeconfig))
 
@@ -58,8 +58,8 @@ def dump(
     folder: Annotated[Path, typer.Argument(help="Where to write the logs.")] = Path("cluster-dump"),
 ) -> None:
     """Write the logs of the cluster's nodes into a folder."""
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
-    site = Site(environment)
+    site = open_site(environment)
     site.provider.dump(site.cluster, folder)
     report.say(f"Written to {folder}.")

@@ -26,7 +26,7 @@ def cost(
     check: Annotated[bool, typer.Option("--check", help="Exit with 3 where it may exceed the budget.")] = False,
 ) -> None:
     """Show what an environment costs a month, by dated list prices; needs no account."""
-    from automation.jobs import cost as job  # noqa: PLC0415
+    from automation.jobs.infrastructure import cost as job  # noqa: PLC0415
 
     found, told = job.bill(environment, plan)
     if as_json:

@@ -34,10 +34,10 @@ def bootstrap(
 ) -> None:
     """Install Argo CD and let it build the cluster from Git; machines of droplets are made first, from two tokens."""
     from automation.gitops import argocd  # noqa: PLC0415
-    from automation.jobs import from_nothing as job  # noqa: PLC0415
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.recovery import from_nothing as job  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
-    site = Site(environment)
+    site = open_site(environment)
     job.run(site, restore=restore)
     _show(argocd.applications(site.kube))
 
@@ -50,10 +50,10 @@ def deploy(
     commit: Annotated[bool, typer.Option("--commit", help="Commit what --version changed.")] = False,
 ) -> None:
     """Wait until an application runs the versions that stand in Git, and show where; with --version, write one."""
-    from automation.jobs import deploy as job  # noqa: PLC0415
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.delivery import deploy as job  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
-    site = Site(environment)
+    site = open_site(environment)
     app = job.application(site, application)
     if version is not None and job.pin(site, app, version):
         if not commit:
@@ -77,10 +77,10 @@ def verify(
 ) -> None:
     """Check a cluster and its application from outside, from its nodes to a task that is made and shown."""
     from automation.errors import VerificationFailed  # noqa: PLC0415
-    from automation.jobs import verify as job  # noqa: PLC0415
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.delivery import verify as job  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
-    seen = job.verify(Site(environment), patience=patience)
+    seen = job.verify(open_site(environment), patience=patience)
     rows = [["ok" if one.good else "!!", one.group, one.check, one.told] for one in seen]
     report.table(f"Checks of {environment}", ["", "of", "check", "seen"], rows)
     wrong = [one.check for one in seen if not one.good]
@@ -102,8 +102,8 @@ def promote(
     from automation.github import pulls  # noqa: PLC0415
     from automation.github.client import GitHub  # noqa: PLC0415
     from automation.gitops import history, promotion, repository  # noqa: PLC0415
-    from automation.jobs import promote as job  # noqa: PLC0415
-    from automation.jobs.validate import tools  # noqa: PLC0415
+    from automation.jobs.delivery import promote as job  # noqa: PLC0415
+    from automation.jobs.delivery.validate import tools  # noqa: PLC0415
     from automation.workspace import Workspace  # noqa: PLC0415
 
     workspace = Workspace.find()
@@ -128,17 +128,17 @@ def promote(
 
 def up(environment: Environment) -> None:
     """Start the servers around a local environment (after a reboot, for example)."""
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
     with report.phase(f"Starting the servers of {environment}"):
-        Site(environment).up()
+        open_site(environment).up()
 
 
 def down(environment: Environment) -> None:
     """End the servers around a local environment; their data stays."""
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
-    ended = Site(environment).down()
+    ended = open_site(environment).down()
     report.say(f"Ended: {', '.join(ended) or 'nothing ran'}.")
 
 
@@ -146,19 +146,19 @@ def down(environment: Environment) -> None:
 def pause(environment: Environment) -> None:
     """Hold back Argo CD's automation of the applications."""
     from automation.gitops import argocd  # noqa: PLC0415
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
-    argocd.pause_apps(Site(environment).kube)
+    argocd.pause_apps(open_site(environment).kube)
     report.say("The applications are paused; the platform still follows Git.")
 
 
 @gitops.command()
 def resume(environment: Environment) -> None:
     """Give the applications back to Argo CD and wait for them."""
-    from automation.jobs.restore import resume as job  # noqa: PLC0415
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.recovery.restore import resume as job  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
-    job(Site(environment))
+    job(open_site(environment))
 
 
 @gitops.command()
@@ -169,7 +169,7 @@ def validate(
 ) -> None:
     """Look for all that is wrong in gitops/, before anything is applied (2: wrong, 3: a guard refuses it)."""
     from automation.github import actions  # noqa: PLC0415
-    from automation.jobs import validate as job  # noqa: PLC0415
+    from automation.jobs.delivery import validate as job  # noqa: PLC0415
     from automation.workspace import Workspace  # noqa: PLC0415
 
     with report.phase("Rendering and looking"):
@@ -199,8 +199,8 @@ def compare(
     from automation.github.client import GitHub  # noqa: PLC0415
     from automation.gitops import repository  # noqa: PLC0415
     from automation.gitops.comparison import words  # noqa: PLC0415
-    from automation.jobs import manifests as job  # noqa: PLC0415
-    from automation.jobs.validate import tools  # noqa: PLC0415
+    from automation.jobs.delivery.validate import tools  # noqa: PLC0415
+    from automation.jobs.pull_requests import manifests as job  # noqa: PLC0415
     from automation.workspace import Workspace  # noqa: PLC0415
 
     workspace, met = Workspace.find(), event.current()
@@ -225,10 +225,10 @@ def schemas(
     check: Annotated[bool, typer.Option(help="Only say whether the file is what it must be.")] = False,
 ) -> None:
     """Keep the schemas that the cluster's API server publishes, to hold manifests against them."""
-    from automation.jobs import validate as job  # noqa: PLC0415
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.delivery import validate as job  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
-    report.say(job.keep_schemas(Site(environment).kube, check=check))
+    report.say(job.keep_schemas(open_site(environment).kube, check=check))
 
 
 @gitops.command()
@@ -238,10 +238,10 @@ def memory(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a table for the docs.")] = False,
 ) -> None:
     """Show how much memory each component of the cluster uses."""
-    from automation.jobs import memory as job  # noqa: PLC0415
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.delivery import memory as job  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
-    found = job.components(Site(environment).kube)
+    found = job.components(open_site(environment).kube)
     if markdown:
         report.result(job.markdown(found))
     else:
@@ -253,7 +253,7 @@ def vendor(
     *, check: Annotated[bool, typer.Option(help="Only say whether the files are what they must be.")] = False
 ) -> None:
     """Write the upstream manifests at their pinned versions into gitops/."""
-    from automation.jobs import vendor as job  # noqa: PLC0415
+    from automation.jobs.delivery import vendor as job  # noqa: PLC0415
 
     for line in job.vendor(check=check):
         report.say(line)

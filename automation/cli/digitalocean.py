@@ -43,7 +43,7 @@ def reap(
         raise ConfigurationError("--yes, --dry-run and --check can't be given together.", hint="Choose one of them.")
     from automation.digitalocean.buckets import Buckets  # noqa: PLC0415
     from automation.digitalocean.client import DigitalOcean  # noqa: PLC0415
-    from automation.jobs import reap as job  # noqa: PLC0415
+    from automation.jobs.infrastructure import reap as job  # noqa: PLC0415
 
     reaper = job.Reaper(
         cloud=DigitalOcean.from_environment(),

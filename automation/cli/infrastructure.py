@@ -10,7 +10,7 @@ import typer
 from automation import report
 
 if TYPE_CHECKING:
-    from automation.jobs.site import Site
+    from automation.site import Site
 
 Environment = Annotated[str, typer.Argument(help="Name of the environment (a folder of opentofu/environments).")]
 Provider = Annotated[
@@ -45,12 +45,12 @@ def plan(
     if not environments and changed_since is None:
         raise typer.BadParameter("name an environment, or give --changed-since.", param_hint="ENVIRONMENTS")
     from automation.cli.pull_requests import on_pull_request  # noqa: PLC0415
-    from automation.jobs import plans as job  # noqa: PLC0415
+    from automation.jobs.pull_requests import plans as job  # noqa: PLC0415
 
     names = job.chosen(environments or [], changed_since)
     met = on_pull_request()
     if met is not None:
-        from automation.jobs import pull_request  # noqa: PLC0415
+        from automation.jobs.pull_requests import pull_request  # noqa: PLC0415
 
         shown = job.shared(names)
         names = [name for name in names if name not in shown]
@@ -71,10 +71,10 @@ def apply(
     ] = "",
 ) -> None:
     """Apply exactly the saved plan; after a merge, exactly the plan that the pull request showed."""
-    from automation.jobs import apply as job  # noqa: PLC0415
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.infrastructure import apply as job  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
-    site = Site(environment, provider=provider)
+    site = open_site(environment, provider=provider)
     if os.environ.get("GITHUB_EVENT_NAME") == "push" and site.environment.shared:
         outputs = _apply_merged(site)
     else:
@@ -86,8 +86,8 @@ def _apply_merged(site: Site) -> dict[str, str]:
     from automation.errors import ConfigurationError  # noqa: PLC0415
     from automation.github import event  # noqa: PLC0415
     from automation.github.client import GitHub  # noqa: PLC0415
-    from automation.jobs import merge  # noqa: PLC0415
-    from automation.jobs.pull_request import Place  # noqa: PLC0415
+    from automation.jobs.pull_requests import merge  # noqa: PLC0415
+    from automation.jobs.pull_requests.pull_request import Place  # noqa: PLC0415
 
     met = event.current()
     if met is None:
@@ -103,10 +103,10 @@ def destroy(
     delete_backups: Annotated[bool, typer.Option(help="Remove the backups too.")] = False,
 ) -> None:
     """Destroy an environment, after asking."""
-    from automation.jobs import destroy as job  # noqa: PLC0415
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.infrastructure import destroy as job  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
-    site = Site(environment)
+    site = open_site(environment)
     name = site.cluster if site.environment.remote else environment  # what costs money is named by its own name
     job.destroy(
         site,
@@ -117,9 +117,9 @@ def destroy(
 
 def unlock(environment: Environment, lock: Annotated[str, typer.Argument(help="The lock's id.")]) -> None:
     """Remove a state lock that a dead run left behind."""
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
-    site = Site(environment)
+    site = open_site(environment)
     site.tofu.init()
     site.tofu.unlock(lock)
     report.say(f"The lock {lock} is removed.")
@@ -128,18 +128,18 @@ def unlock(environment: Environment, lock: Annotated[str, typer.Argument(help="T
 @objectstore.command()
 def create(environment: Environment, bucket: str) -> None:
     """Make a bucket."""
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
-    made = Site(environment).store.ensure_bucket(bucket)
+    made = open_site(environment).store.ensure_bucket(bucket)
     report.say(f"bucket {bucket} {'made' if made else 'is there already'}")
 
 
 @objectstore.command()
 def delete(environment: Environment, bucket: str) -> None:
     """Remove a bucket with all that it holds."""
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
-    gone = Site(environment).store.delete_bucket(bucket, with_objects=True)
+    gone = open_site(environment).store.delete_bucket(bucket, with_objects=True)
     report.say(f"bucket {bucket} {'removed' if gone else 'was not there'}")
 
 

@@ -16,10 +16,10 @@ etcd = typer.Typer(help="Snapshots of such a cluster's etcd.", no_args_is_help=T
 @nodes.command()
 def up(environment: Environment) -> None:
     """Make the machines and join them to one cluster; run again, it goes on where it ended."""
-    from automation.jobs import nodes as job  # noqa: PLC0415
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.machines import nodes as job  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
-    made = job.up(Site(environment))
+    made = job.up(open_site(environment))
     rows = [[machine.name, machine.address] for machine in made.machines]
     report.table(f"Nodes of {environment}: all Ready", ["node", "address"], rows)
 
@@ -32,38 +32,38 @@ def upgrade(
     again: Annotated[bool, typer.Option(help="Also machines that have this version already.")] = False,
 ) -> None:
     """Take the cluster to another version of Kubernetes, one machine after another."""
-    from automation.jobs import nodes as job  # noqa: PLC0415
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.machines import nodes as job  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
-    changed = job.upgrade_to(Site(environment), to, again=again)
+    changed = job.upgrade_to(open_site(environment), to, again=again)
     report.say(f"Upgraded: {', '.join(changed)}." if changed else f"All nodes have {to} already.")
 
 
 @nodes.command()
 def certificates(environment: Environment) -> None:
     """Renew the certificates of the control planes now; by themselves they do it 60 days before their end."""
-    from automation.jobs import nodes as job  # noqa: PLC0415
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.machines import nodes as job  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
-    report.say(f"Renewed on {', '.join(job.renew(Site(environment)))}.")
+    report.say(f"Renewed on {', '.join(job.renew(open_site(environment)))}.")
 
 
 @etcd.command()
 def snapshot(environment: Environment) -> None:
     """Write a snapshot of etcd now; by themselves control planes do it on a schedule."""
-    from automation.jobs import nodes as job  # noqa: PLC0415
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.machines import nodes as job  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
-    report.say(f"{job.take_snapshot(Site(environment))} is in the bucket.")
+    report.say(f"{job.take_snapshot(open_site(environment))} is in the bucket.")
 
 
 @etcd.command("list")
 def list_snapshots(environment: Environment) -> None:
     """List the snapshots of etcd, the oldest first."""
-    from automation.jobs import nodes as job  # noqa: PLC0415
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.machines import nodes as job  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
-    found = job.snapshots(Site(environment))
+    found = job.snapshots(open_site(environment))
     rows = [[one.name, f"{one.modified:%Y-%m-%d %H:%M} UTC", f"{one.size:,}"] for one in found]
     report.table(f"Snapshots of {environment}", ["name", "written", "bytes"], rows)
 
@@ -76,11 +76,11 @@ def restore(
     yes: Yes = False,
 ) -> None:
     """Rebuild the control plane from a snapshot; what was written since is lost."""
-    from automation.jobs import nodes as job  # noqa: PLC0415
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.machines import nodes as job  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
     question = f"The control plane of {environment} is rebuilt from {snapshot}; what was written since is lost."
-    name, gone = job.restore(Site(environment), snapshot, agreed=yes or ask_for_name(question, environment))
+    name, gone = job.restore(open_site(environment), snapshot, agreed=yes or ask_for_name(question, environment))
     report.say(f"The control plane is as {name} tells it.")
     if gone:
         report.warn(f"No machines of the environment any more, and removed: {', '.join(gone)}.")

@@ -51,7 +51,7 @@ def render(
 ) -> None:
     """Print the comment that a plan would get, and exit as the guard would (3: refused)."""
     from automation.errors import Refused  # noqa: PLC0415
-    from automation.jobs import render as job  # noqa: PLC0415
+    from automation.jobs.pull_requests import render as job  # noqa: PLC0415
 
     rendered = job.render(plan, environment)
     report.result(rendered.printed(output.value))
@@ -74,7 +74,7 @@ def changed(
     from automation import environment  # noqa: PLC0415
     from automation.errors import ConfigurationError  # noqa: PLC0415
     from automation.github import actions  # noqa: PLC0415
-    from automation.jobs import pull_request  # noqa: PLC0415
+    from automation.jobs.pull_requests import pull_request  # noqa: PLC0415
     from automation.opentofu import changed as job  # noqa: PLC0415
     from automation.workspace import Workspace  # noqa: PLC0415
 
@@ -98,9 +98,9 @@ def answer() -> None:
     from automation.errors import ConfigurationError, DogitopsError  # noqa: PLC0415
     from automation.github import event  # noqa: PLC0415
     from automation.github.client import GitHub  # noqa: PLC0415
-    from automation.jobs import answer as job  # noqa: PLC0415
-    from automation.jobs.pull_request import Place  # noqa: PLC0415
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.pull_requests import answer as job  # noqa: PLC0415
+    from automation.jobs.pull_requests.pull_request import Place  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
     from automation.markdown import text as escaped  # noqa: PLC0415
 
     met = event.current()
@@ -115,7 +115,7 @@ def answer() -> None:
         if command is None:
             report.say("The comment asks for nothing.")
             return
-        place = Place(Site(command.environment), met, github, github.pull_request(number))
+        place = Place(open_site(command.environment), met, github, github.pull_request(number))
         done = job.answer(place, command)
     except DogitopsError as error:
         github.reply(number, escaped(f"That was not done. {error.message} {error.hint or ''}".strip()))
@@ -128,8 +128,8 @@ def release(environments: Names = None) -> None:
     """Give back the locks and remove the plans of a pull request that was closed without a merge."""
     from automation import environment  # noqa: PLC0415
     from automation.errors import ConfigurationError  # noqa: PLC0415
-    from automation.jobs import pull_request as job  # noqa: PLC0415
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.pull_requests import pull_request as job  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
     from automation.workspace import Workspace  # noqa: PLC0415
 
     met = on_pull_request()
@@ -138,7 +138,7 @@ def release(environments: Names = None) -> None:
     event, github = met
     pull = met[0].pull_request
     for name in environments or environment.shared_names(Workspace.find()):
-        if job.close(job.Place(Site(name), event, github, pull)):
+        if job.close(job.Place(open_site(name), event, github, pull)):
             report.say(f"The environment {name} is unlocked.")
 
 
@@ -148,13 +148,13 @@ def drift(environments: Names = None) -> None:
     from automation.errors import ChangesPending  # noqa: PLC0415
     from automation.github import event  # noqa: PLC0415
     from automation.github.client import GitHub  # noqa: PLC0415
-    from automation.jobs import drift as job  # noqa: PLC0415
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.pull_requests import drift as job  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
     from automation.workspace import Workspace  # noqa: PLC0415
 
     met, found = event.current(), []
     for name in environments or environment.shared_names(Workspace.find()):
-        result = job.drift(Site(name))
+        result = job.drift(open_site(name))
         if met is not None:
             job.tell(result, met, GitHub.from_environment(met))
         report.result(job.text(result))
@@ -171,13 +171,13 @@ def drift(environments: Names = None) -> None:
 def list_locks(environments: Names = None) -> None:
     """Show which pull requests hold environments."""
     from automation import environment  # noqa: PLC0415
-    from automation.jobs import locks as job  # noqa: PLC0415
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.pull_requests import locks as job  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
     from automation.workspace import Workspace  # noqa: PLC0415
 
     rows = []
     for name in environments or environment.shared_names(Workspace.find()):
-        lock = job.held(Site(name))
+        lock = job.held(open_site(name))
         if lock is not None:
             who = f"{lock.holder.repository}#{lock.holder.pull_request}"
             stolen = f"stolen from #{lock.stolen_from.pull_request}: {lock.reason}" if lock.stolen_from else ""
@@ -191,10 +191,10 @@ def list_locks(environments: Names = None) -> None:
 @locks.command("release")
 def release_lock(name: Name, *, pull_request: Annotated[int, typer.Option(help="Its number.")]) -> None:
     """Give back the lock that a pull request holds on an environment."""
-    from automation.jobs import locks as job  # noqa: PLC0415
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.pull_requests import locks as job  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
-    done = job.release(Site(name), pull_request)
+    done = job.release(open_site(name), pull_request)
     report.say(f"The environment {name} is {'unlocked' if done else f'not locked by #{pull_request}'}.")
 
 
@@ -208,11 +208,11 @@ def steal_lock(
     """Take the lock of an environment from whoever has it; a trace is kept."""
     import getpass  # noqa: PLC0415
 
-    from automation.jobs import locks as job  # noqa: PLC0415
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.pull_requests import locks as job  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
     repository, actor = os.environ.get("GITHUB_REPOSITORY", ""), os.environ.get("GITHUB_ACTOR") or getpass.getuser()
-    lock = job.steal(Site(name), pull_request, repository, actor, reason)
+    lock = job.steal(open_site(name), pull_request, repository, actor, reason)
     of = f" from #{lock.stolen_from.pull_request}" if lock.stolen_from else ""
     report.say(f"#{pull_request} has the lock of {name} now, taken{of}.")
 

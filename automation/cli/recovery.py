@@ -12,7 +12,7 @@ from automation.cli.infrastructure import Environment, Yes, ask_for_name
 from automation.errors import ConfigurationError, Refused
 
 if TYPE_CHECKING:
-    from automation.jobs.site import Site
+    from automation.site import Site
 
 _PANEL = "Recovery"
 
@@ -31,10 +31,10 @@ def backup(
     name: Annotated[str | None, typer.Option(help="Name of the backup; default: environment and time.")] = None,
 ) -> None:
     """Back up, and prove that every volume in scope was stored."""
-    from automation.jobs import backup as job  # noqa: PLC0415
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.recovery import backup as job  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
-    done = job.backup(Site(environment), name=name)
+    done = job.backup(open_site(environment), name=name)
     rows = [[f"{c.namespace}/{c.claim}", f"{c.bytes:,}"] for c in done.covered]
     report.table(f"Backup {done.name}", ["volume", "bytes"], rows)
 
@@ -45,10 +45,10 @@ def restore(
     backup: Annotated[str, typer.Option(help="Name of the backup.")],
 ) -> None:
     """Restore a backup, with Argo CD held back until the data is there."""
-    from automation.jobs import restore as job  # noqa: PLC0415
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.recovery import restore as job  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
-    done = job.restore(Site(environment), backup=backup)
+    done = job.restore(open_site(environment), backup=backup)
     report.say(f"Restored {done.items} objects and {len(done.volumes)} volumes from {backup}.")
 
 
@@ -65,10 +65,10 @@ def drill(
     ] = None,
 ) -> None:
     """Destroy the cluster, rebuild it from Git, restore, and prove that nothing was lost."""
-    from automation.jobs import drill as job  # noqa: PLC0415
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.recovery import drill as job  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
-    site = Site(environment)
+    site = open_site(environment)
     lost = f" What was written since the backup {backup} is lost." if backup else ""
     if not yes and not ask_for_name(f"The drill deletes the cluster {site.cluster}.{lost}", environment):
         raise Refused("No drill was run.", hint="Answer with the environment's name, or give --yes.")
@@ -102,10 +102,10 @@ def evidence(
 
     With --max-days in a workflow, the newest is that of the runs of drill.yml, else the one on this machine.
     """
-    from automation.jobs import evidence as job  # noqa: PLC0415
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.recovery import evidence as job  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
-    site = Site(environment)
+    site = open_site(environment)
     if max_days is not None:
         if file is not None or copy_to is not None:
             raise ConfigurationError("--max-days goes with no other option.", hint="Give it alone.")
@@ -127,7 +127,7 @@ def _check_age(site: Site, max_days: float) -> None:
 
     from automation.github import event  # noqa: PLC0415
     from automation.github.client import GitHub  # noqa: PLC0415
-    from automation.jobs import evidence as job  # noqa: PLC0415
+    from automation.jobs.recovery import evidence as job  # noqa: PLC0415
 
     met = event.current()
     github = GitHub.from_environment(met) if met is not None else None

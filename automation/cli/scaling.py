@@ -29,10 +29,10 @@ def resize(
     yes: Yes = False,
 ) -> None:
     """Make the machines or the volume larger, after asking; say what it costs before and after."""
-    from automation.jobs import scaling as job  # noqa: PLC0415
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.machines import scaling as job  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
-    site = Site(environment)
+    site = open_site(environment)
     wanted = job.Wanted(size, volume, with_disk)
     done = job.resize(site, wanted, confirm=lambda question: yes or ask_for_name(question, environment))
     if done.plan.empty:
@@ -49,10 +49,10 @@ def join(
     yes: Yes = False,
 ) -> None:
     """Add machines that join the cluster, after asking; say what it costs before and after."""
-    from automation.jobs import scaling as job  # noqa: PLC0415
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.machines import scaling as job  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
-    site = Site(environment)
+    site = open_site(environment)
     joined = job.join(
         site, agents=agents, servers=servers, confirm=lambda question: yes or ask_for_name(question, environment)
     )

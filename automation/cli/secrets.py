@@ -21,10 +21,10 @@ def seed(
     restart: Annotated[bool, typer.Option("--restart", help="Restart what runs with an older value.")] = False,
 ) -> None:
     """Put the secrets into the cluster; those that hold their values stay."""
-    from automation.jobs import secrets as job  # noqa: PLC0415
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.delivery import secrets as job  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
-    site = Site(environment)
+    site = open_site(environment)
     rows = job.dry_run(site) if dry_run else job.seed(site, restart=restart)
     report.table(
         f"Secrets of {environment}{' (nothing was changed)' if dry_run else ''}",
@@ -47,10 +47,10 @@ def rotate(
     yes: Yes = False,
 ) -> None:
     """Make generated values anew, and restart what reads them."""
-    from automation.jobs import secrets as job  # noqa: PLC0415
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.delivery import secrets as job  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
-    site = Site(environment)
+    site = open_site(environment)
     rotations = job.to_rotate(site, name)
     rows = {(row.place, row.key): row for row in job.dry_run(site)}
     chosen = [rows[one.declaration.place, one.key] for one in rotations]
@@ -70,10 +70,10 @@ def key(environment: Environment) -> None:
     """Print the age recipient that SOPS encrypts this environment's files for."""
     from automation import age  # noqa: PLC0415
     from automation.errors import ConfigurationError  # noqa: PLC0415
-    from automation.jobs import lasting  # noqa: PLC0415
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
+    from automation.site import lasting  # noqa: PLC0415
 
-    site = Site(environment)
+    site = open_site(environment)
     identity = lasting.age_identity(site.environment, site.kept / "secrets")
     if identity is None:
         raise ConfigurationError(
@@ -91,7 +91,7 @@ def check(
     ] = None,
 ) -> None:
     """Prove that nothing secret stands in Git, history included."""
-    from automation.jobs import leaks as job  # noqa: PLC0415
+    from automation.jobs.delivery import leaks as job  # noqa: PLC0415
     from automation.workspace import Workspace  # noqa: PLC0415
 
     with report.phase("Looking at everything that Git holds"):

@@ -108,7 +108,7 @@ def digitalocean(
         cloud.faults.schedule(seed, faults, troubles=True)
     with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as running:  # how a server ends
         if clusters is Clusters.KIND:
-            from automation.jobs.simulated_clusters import kind_maker  # noqa: PLC0415
+            from automation.jobs.machines.simulated_clusters import kind_maker  # noqa: PLC0415
             from automation.simulators.digitalocean import makers  # noqa: PLC0415
 
             maker = kind_maker(nodes, mirror)

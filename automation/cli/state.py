@@ -18,8 +18,8 @@ def _group() -> None:
 @app.command()
 def init(environment: Environment) -> None:
     """Make the bucket of the state and a key that opens it alone, from DIGITALOCEAN_TOKEN; try whether it locks."""
-    from automation.jobs import state as job  # noqa: PLC0415
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.infrastructure import state as job  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
 
-    done = job.init(Site(environment))
+    done = job.init(open_site(environment))
     report.say(f"The state of {environment} has its bucket: {done.bucket}.")

@@ -44,7 +44,7 @@ def status(
     if not overall:
         _one(names[0], drill=drill)
         return
-    from automation.jobs import status_overview as job  # noqa: PLC0415
+    from automation.jobs.status import overview as job  # noqa: PLC0415
     from automation.workspace import Workspace  # noqa: PLC0415
 
     with contextlib.redirect_stdout(sys.stderr):  # warnings that Actions reads, too: a document stands alone
@@ -63,10 +63,10 @@ def status(
 
 
 def _one(name: str, *, drill: bool) -> None:
-    from automation.jobs import status as job  # noqa: PLC0415
-    from automation.jobs.site import Site  # noqa: PLC0415
+    from automation.jobs.sites import open_site  # noqa: PLC0415
+    from automation.jobs.status import brief as job  # noqa: PLC0415
 
-    lines = job.status(Site(name), drill=drill)
+    lines = job.status(open_site(name), drill=drill)
     rows = [["ok" if line.good else "!!", line.subject, line.state] for line in lines]
     report.table(f"Environment {name}", ["", "what", "state"], rows)
     if not all(line.good for line in lines):

@@ -21,7 +21,7 @@ import yaml
 
 from automation import daemon, objectstore
 from automation.gitops import repository
-from automation.jobs.simulated_clusters import kind_maker
+from automation.jobs.machines.simulated_clusters import kind_maker
 from automation.objectstore import ObjectStore
 from automation.recovery import evidence
 from automation.simulators.digitalocean import DigitalOceanSimulator, Limits, makers

@@ -15,8 +15,8 @@ from automation.clusters.base import ClusterSpec
 from automation.clusters.existing import ExistingProvider
 from automation.clusters.k3d import K3dProvider
 from automation.errors import CommandFailed, ConfigurationError, DogitopsError, Refused
-from automation.jobs.providers import K3S_IMAGE
 from automation.kube import Kube, pod_is_ready
+from automation.site.providers import K3S_IMAGE
 from automation.toolchain import install
 from tests.e2e.images import in_docker
 from tests.e2e.nodes import BUSYBOX, CONTROL_PLANE, NAME, WORKER, Nodes, docker, inspected

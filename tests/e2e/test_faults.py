@@ -15,7 +15,7 @@ from automation.digitalocean.client import DigitalOcean
 from automation.digitalocean.doks import DoksProvider
 from automation.digitalocean.kubernetes import Cluster
 from automation.errors import DogitopsError
-from automation.jobs.reap import Reaper, reap
+from automation.jobs.infrastructure.reap import Reaper, reap
 from automation.simulators.digitalocean import DigitalOceanSimulator, Limits
 from tests import faults
 from tests.integration.digitalocean.estate import DROPLET

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from automation.errors import DeadlineExceeded
-from automation.jobs.validate import keep_schemas
+from automation.jobs.delivery.validate import keep_schemas
 from tests.e2e.nodes import CONTROL_PLANE, WORKER, Nodes
 from tests.kube import Condition, TestClient, applymanifests
 

@@ -21,7 +21,7 @@ from automation.clusters.base import ClusterSpec
 from automation.digitalocean.client import DigitalOcean
 from automation.digitalocean.doks import DoksProvider
 from automation.digitalocean.transport import Patience
-from automation.jobs.simulated_clusters import kind_maker
+from automation.jobs.machines.simulated_clusters import kind_maker
 from automation.kube import Kube
 from automation.secret import Secret
 from automation.simulators.digitalocean import DigitalOceanSimulator, Limits, makers

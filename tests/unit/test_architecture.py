@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import graphlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,7 +21,9 @@ ROOMS = frozenset(
     }
 )
 GROUND_PACKAGES = frozenset({"kube"})  # the seam to a cluster's API, which several rooms stand on
-BY_LAYER = {"cli": 4, "jobs": 3, "room": 2, "ground": 1}
+BY_LAYER = {"cli": 5, "jobs": 4, "site": 3, "room": 2, "ground": 1}
+# The jobs, from the top down: each stands on those below it.
+JOBS = ("status", "pull_requests", "recovery", "delivery", "sites", "machines", "infrastructure")
 
 # Who may start processes: the one seam, what runs on after us, and a server that passes binary data on.
 STARTS_PROCESSES = frozenset({"process.py", "daemon.py", "gitops/server.py"})
@@ -39,29 +42,41 @@ def modules() -> list[Path]:
 
 
 def part_of(path: Path) -> str:
-    """Return the first name below the package: ``jobs`` for jobs/drill.py, ``errors`` for errors.py."""
+    """Return the first name below the package: ``jobs`` for jobs/recovery/drill.py, ``errors`` for errors.py."""
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
 def layer_of(part: str) -> str:
-    if part in {"cli", "jobs"}:
+    if part in {"cli", "jobs", "site"}:
         return part
     return "room" if part in ROOMS else "ground"
 
 
-def imported(path: Path) -> Iterator[str]:
-    """Yield every part of our package that a module imports, wherever in it, for type checking or not."""
+def names_imported(path: Path) -> Iterator[str]:
+    """Yield what a module imports of our package, wherever in it: ``automation.kube.Kube``."""
     for node in ast.walk(read(path)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module == "automation":
-            names = [f"automation.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute"
-            names = [node.module or ""]
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
         else:
             continue
-        yield from (name.split(".")[1] for name in names if name.startswith("automation."))
+        yield from (name for name in names if name.startswith("automation."))
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Yield every part of our package that a module imports."""
+    yield from (name.split(".")[1] for name in names_imported(path))
+
+
+def file_of(name: str) -> Path:
+    """Return the file that a name is taken from: a module, or the one that defines the name."""
+    place = PACKAGE.parent.joinpath(*name.split("."))
+    for found in (place.with_suffix(".py"), place / "__init__.py"):
+        if found.is_file():
+            return found
+    return file_of(name.rpartition(".")[0])
 
 
 @functools.cache
@@ -77,7 +92,7 @@ def imports_of_all() -> list[tuple[str, str, str]]:
 
 def test_every_folder_of_the_package_has_its_place() -> None:
     folders = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
-    assert folders == ROOMS | GROUND_PACKAGES | {"cli", "jobs"}
+    assert folders == ROOMS | GROUND_PACKAGES | {"cli", "jobs", "site"}
 
 
 def test_imports_run_one_way() -> None:
@@ -98,9 +113,34 @@ def test_rooms_do_not_import_each_other() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_the_toolchain_is_imported_by_the_command_line_and_jobs_alone() -> None:
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = {path: {file_of(name) for name in names_imported(path)} - {path} for path in modules()}
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        circle: list[Path] = error.args[1]
+        pytest.fail(" <- ".join(str(path.relative_to(PACKAGE)) for path in circle))
+
+
+def test_jobs_stand_on_those_below_them_alone() -> None:
+    folder = PACKAGE / "jobs"
+    assert {path.stem for path in folder.iterdir() if not path.name.startswith("__")} == set(JOBS)
+
+    def floor(path: Path) -> int:
+        return JOBS.index(path.relative_to(folder).parts[0].removesuffix(".py"))
+
+    wrong = [
+        f"{path.relative_to(folder)} imports {name}"
+        for path in sorted(folder.rglob("*.py"))
+        for name in names_imported(path)
+        if path.name != "__init__.py" and name.startswith("automation.jobs.") and floor(file_of(name)) < floor(path)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_toolchain_is_imported_above_the_rooms_alone() -> None:
     importers = {part for _, part, target in imports_of_all() if target == "toolchain"}
-    assert importers <= {"cli", "jobs", "toolchain"}
+    assert importers <= {"cli", "jobs", "site", "toolchain"}
 
 
 def test_the_import_check_finds_a_breach(tmp_path: Path) -> None:

@@ -15,7 +15,9 @@ import typer
 import yaml
 
 from automation.cli import app
-from automation.jobs import evidence, merge, status_changes
+from automation.jobs.pull_requests import merge
+from automation.jobs.recovery import evidence
+from automation.jobs.status import changes as status_changes
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / ".github/workflows").glob("*.yml"))

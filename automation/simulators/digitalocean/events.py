@@ -1,14 +1,15 @@
-"""How resources in different files reach each other: shapes, steps that happen later, and what is told to others."""
+"""How resources in different files reach each other: shapes, steps that happen later, and what is told to others.
+
+The cloud is handed through, and nothing is asked of it here: it stands on this.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-if TYPE_CHECKING:
-    from automation.simulators.digitalocean.cloud import Cloud
-    from automation.simulators.digitalocean.model import Resource
+from automation.simulators.digitalocean.model import Resource
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,7 +32,7 @@ def shape(cls: type) -> Callable[[F], F]:
     return register
 
 
-def shape_of(resource: Resource) -> Callable[[Cloud, Resource], Any]:
+def shape_of(resource: Resource) -> Callable[..., Any]:
     """Return how a resource is shown."""
     return _shapes[type(resource)]
 
@@ -46,7 +47,7 @@ def step(name: str) -> Callable[[F], F]:
     return register
 
 
-def run_step(cloud: Cloud, name: str, given: dict[str, Any]) -> None:
+def run_step(cloud: object, name: str, given: dict[str, Any]) -> None:
     """Run a step. Raises StepFailed."""
     _steps[name](cloud, **given)
 
@@ -61,7 +62,7 @@ def listens(topic: str) -> Callable[[F], F]:
     return register
 
 
-def tell(cloud: Cloud, topic: str, **what: Any) -> None:
+def tell(cloud: object, topic: str, **what: Any) -> None:
     """Tell who listens."""
     for function in _listeners[topic]:
         function(cloud, **what)
@@ -80,7 +81,7 @@ def answers(question: str) -> Callable[[F], F]:
     return register
 
 
-def ask(cloud: Cloud, question: str, default: Any, **about: Any) -> Any:
+def ask(cloud: object, question: str, default: Any, **about: Any) -> Any:
     """Return what a question is answered with, ``default`` when nobody does."""
     function = _answers.get(question)
     return default if function is None else function(cloud, **about)

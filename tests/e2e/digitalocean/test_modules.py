@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from automation.jobs import cost
+from automation.jobs.infrastructure import cost
 from automation.opentofu import policy
 from automation.opentofu.redact import Redactor
 from automation.process import run

@@ -15,7 +15,7 @@ from automation import wait
 from automation.digitalocean import inventory
 from automation.digitalocean.client import DigitalOcean
 from automation.digitalocean.transport import Patience
-from automation.jobs.reap import Reaper, reap
+from automation.jobs.infrastructure.reap import Reaper, reap
 from automation.secret import Secret
 from automation.simulators.digitalocean import DigitalOceanSimulator
 from tests import faults

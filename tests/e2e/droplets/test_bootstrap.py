@@ -100,7 +100,7 @@ def test_the_same_command_again_changes_nothing(place: Place, made: str) -> None
 def test_a_backup_has_a_key_of_its_own(place: Place, made: str) -> None:
     """What Velero gets opens the bucket of the backups, and not that of the state."""
     script = (
-        "from automation.jobs.site import Site; site = Site('single-node'); "
+        "from automation.jobs.sites import open_site; site = open_site('single-node'); "
         "site.backup_store.write('dogitops-single-node-backups', 'x', b'1'); "
         "print(site.backup_store.opens('dogitops-single-node-state'))"
     )

@@ -18,7 +18,7 @@ import yaml
 from automation import daemon
 from automation.clusters.base import ClusterSpec
 from automation.gitops import repository
-from automation.jobs.simulated_clusters import kind_maker
+from automation.jobs.machines.simulated_clusters import kind_maker
 from automation.process import run
 from automation.simulators.digitalocean.models.droplets import Droplet
 from automation.toolchain import engine, images, install

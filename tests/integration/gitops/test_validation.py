@@ -17,7 +17,7 @@ import yaml
 from automation.errors import ConfigurationError, Refused
 from automation.gitops import validation
 from automation.gitops.validation.findings import REFUSED, RULES, Finding, Report
-from automation.jobs import validate as job
+from automation.jobs.delivery import validate as job
 from automation.workspace import Workspace
 from tests.integration.gitops.charts import FIXTURES
 

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from automation.jobs.site import Site
+from automation.jobs.sites import open_site
 from automation.opentofu.runner import Tofu
+from automation.site import Site
 from automation.workspace import Workspace
 from tests.integration.s3 import S3, serving
 
@@ -95,7 +96,7 @@ def workspace(tmp_path: Path, facts: dict[str, Any], monkeypatch: pytest.MonkeyP
 
 @pytest.fixture
 def site(workspace: Workspace) -> Site:
-    return Site("there", workspace=workspace)
+    return open_site("there", workspace=workspace)
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from typing import Any
 
 import yaml
 
-from automation.jobs.site import Site
+from automation.jobs.sites import open_site
+from automation.site import Site
 from automation.workspace import Workspace
 
 MADE = {"namespace": "app", "name": "made", "keys": {"password": {"generate": 24}}}
@@ -15,7 +16,7 @@ MADE = {"namespace": "app", "name": "made", "keys": {"password": {"generate": 24
 def declare(workspace: Workspace, facts: dict[str, Any], *declared: dict[str, Any]) -> Site:
     file = workspace.environments / "there" / "environment.yaml"
     file.write_text(yaml.safe_dump({**facts, "secrets": list(declared)}))
-    return Site("there", workspace=workspace)
+    return open_site("there", workspace=workspace)
 
 
 def one(**source: Any) -> dict[str, Any]:

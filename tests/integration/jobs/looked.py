@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from automation.github.client import GitHub
-from automation.jobs.evidence import signing_key
-from automation.jobs.site import Site
-from automation.jobs.status_overview import overview
+from automation.jobs.recovery.evidence import signing_key
+from automation.jobs.status.overview import overview
 from automation.overview.document import Environment
 from automation.recovery import evidence, evidence_report
+from automation.site import Site
 from automation.workspace import Workspace
 from tests.integration.jobs.test_recovery import PASSED
 

@@ -13,9 +13,9 @@ from automation.digitalocean import ownership
 from automation.digitalocean.client import DigitalOcean
 from automation.digitalocean.doks import DoksProvider
 from automation.errors import Refused, VerificationFailed
-from automation.jobs.destroy import destroy
-from automation.jobs.site import Site
+from automation.jobs.infrastructure.destroy import destroy
 from automation.simulators.digitalocean import DigitalOceanSimulator, Limits
+from automation.site import Site
 from automation.workspace import Workspace
 from tests.integration.digitalocean.scripted import account
 

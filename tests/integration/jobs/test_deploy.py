@@ -14,8 +14,9 @@ import yaml
 
 from automation.errors import ConfigurationError, DeadlineExceeded
 from automation.gitops.manifests import render
-from automation.jobs import deploy
-from automation.jobs.site import Site
+from automation.jobs.delivery import deploy
+from automation.jobs.sites import open_site
+from automation.site import Site
 from automation.toolchain import install
 from automation.workspace import Workspace
 from tests.integration.kube.cluster import Cluster
@@ -47,7 +48,7 @@ def site(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Site:
     for name in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{name}_NAME", "A")
         monkeypatch.setenv(f"GIT_{name}_EMAIL", "a@example.org")
-    return Site("there", workspace=workspace)
+    return open_site("there", workspace=workspace)
 
 
 @pytest.fixture

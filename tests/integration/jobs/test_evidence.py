@@ -16,11 +16,12 @@ import yaml
 from automation.errors import ConfigurationError, VerificationFailed
 from automation.github.client import GitHub
 from automation.github.transport import Patience
-from automation.jobs.evidence import WORKFLOW, check_age, copy, signing_key, told
-from automation.jobs.site import Site
+from automation.jobs.recovery.evidence import WORKFLOW, check_age, copy, signing_key, told
+from automation.jobs.sites import open_site
 from automation.recovery import evidence, evidence_report
 from automation.secret import Secret
 from automation.simulators.github import GitHubSimulator
+from automation.site import Site
 from automation.workspace import Workspace
 from tests.integration.github.place import origin
 from tests.integration.jobs.test_recovery import PASSED
@@ -209,7 +210,7 @@ def test_a_named_key_alone_is_believed(runs: Runs, workspace: Workspace, facts: 
     for key, believed in ((own, True), (other, False)):
         told = {**facts, "drill": {"public_key": key}}
         (workspace.environments / "there" / "environment.yaml").write_text(yaml.safe_dump(told))
-        runs.site = Site("there", workspace=workspace)
+        runs.site = open_site("there", workspace=workspace)
         if believed:
             assert runs.check().age == timedelta(days=1)
         else:

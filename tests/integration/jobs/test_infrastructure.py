@@ -8,11 +8,11 @@ import re
 import pytest
 
 from automation.errors import ConfigurationError, DogitopsError, Refused
-from automation.jobs.apply import apply
-from automation.jobs.destroy import destroy
-from automation.jobs.plan import plan
-from automation.jobs.site import Site
+from automation.jobs.infrastructure.apply import apply
+from automation.jobs.infrastructure.destroy import destroy
+from automation.jobs.infrastructure.plan import plan
 from automation.opentofu.runner import StateLocked
+from automation.site import Site
 from tests.integration.jobs.conftest import FakeTofu, change
 from tests.integration.s3 import S3
 

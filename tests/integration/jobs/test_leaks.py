@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from automation.errors import ConfigurationError, VerificationFailed
-from automation.jobs import leaks
-from automation.jobs.site import Site
+from automation.jobs.delivery import leaks
+from automation.site import Site
 from automation.workspace import Workspace
 from tests.integration.jobs.declared import MADE, declare
 

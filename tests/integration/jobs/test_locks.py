@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from automation.errors import ConfigurationError
-from automation.jobs import locks
-from automation.jobs.site import Site
+from automation.jobs.pull_requests import locks
 from automation.locks import Holder, LockHeld
 from automation.simulators.github import GitHubSimulator
+from automation.site import Site
 from tests.integration.s3 import S3
 
 NAME = "acme/platform"

@@ -8,9 +8,10 @@ import pytest
 
 from automation.droplets import etcd, kubeadm
 from automation.errors import ConfigurationError, Refused
-from automation.jobs import nodes
-from automation.jobs.nodes import Nodes
-from automation.jobs.site import Site
+from automation.jobs.machines import nodes
+from automation.jobs.machines.nodes import Nodes
+from automation.jobs.sites import open_site
+from automation.site import Site
 from tests.integration.jobs.conftest import FakeTofu
 
 BUCKET = "dogitops-there-backups"
@@ -97,7 +98,7 @@ def test_control_planes_are_handed_the_buckets_own_key_and_a_lasting_password(ma
     assert values["ACCESS_KEY_ID"] == "key-of-the-bucket"
     assert values["SECRET_ACCESS_KEY"] == "canary-value-of-the-bucket"
     assert len(values["SNAPSHOT_PASSWORD"]) >= 43
-    again = Nodes(Site("there", workspace=made.workspace))
+    again = Nodes(open_site("there", workspace=made.workspace))
     again.site.__dict__["tofu"] = made.tofu
     assert again.gives()[kubeadm.KEYS]().reveal() == told
 

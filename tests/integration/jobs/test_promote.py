@@ -16,10 +16,10 @@ from automation.errors import ConfigurationError, Refused
 from automation.github import comments
 from automation.github.client import GitHub
 from automation.gitops import history, promotion, validation
-from automation.jobs import bootstrap
-from automation.jobs import promote as job
-from automation.jobs.promote import Health, Prepared
-from automation.jobs.site import Site
+from automation.jobs.delivery import bootstrap
+from automation.jobs.delivery import promote as job
+from automation.jobs.delivery.promote import Health, Prepared
+from automation.jobs.sites import open_site
 from automation.secret import Secret
 from automation.simulators.github import GitHubSimulator
 from automation.toolchain import install
@@ -216,7 +216,7 @@ def test_a_cluster_is_built_from_the_commit_that_it_is_pinned_to(desk: Desk) -> 
     desk.commit()
     images = {}
     for name in ("first", "second"):
-        with bootstrap.as_argocd_reads(Site(name, workspace=desk.workspace)) as tree:
+        with bootstrap.as_argocd_reads(open_site(name, workspace=desk.workspace)) as tree:
             images[name] = (tree / WEB).read_text().partition("nginx:")[2].split()[0]
             assert (tree / table(name)).read_text() == (desk.clone / table(name)).read_text()
     assert images == {"first": "1.29.2", "second": "1.29.1"}
@@ -226,7 +226,7 @@ def test_a_cluster_is_built_from_the_commit_that_it_is_pinned_to(desk: Desk) -> 
     desk.commit()
     with (
         pytest.raises(ConfigurationError, match="not in this clone's history"),
-        bootstrap.as_argocd_reads(Site("second", workspace=desk.workspace)),
+        bootstrap.as_argocd_reads(open_site("second", workspace=desk.workspace)),
     ):
         pass
 

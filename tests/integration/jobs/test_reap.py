@@ -19,7 +19,7 @@ from automation.digitalocean.buckets import Buckets
 from automation.digitalocean.client import DigitalOcean
 from automation.digitalocean.problems import ScopeMissing, Unavailable
 from automation.errors import DogitopsError
-from automation.jobs.reap import Reaper, reap
+from automation.jobs.infrastructure.reap import Reaper, reap
 from automation.objectstore import ObjectStore
 from automation.secret import Secret
 from automation.simulators.digitalocean import Delays, DigitalOceanSimulator, Fault, Limits

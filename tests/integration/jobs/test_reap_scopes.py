@@ -10,7 +10,7 @@ import pytest
 
 from automation.clusters.base import ClusterSpec
 from automation.digitalocean.doks import DoksProvider
-from automation.jobs.reap import Reaper, reap
+from automation.jobs.infrastructure.reap import Reaper, reap
 from automation.simulators.digitalocean import DigitalOceanSimulator, Fault, Limits
 from automation.simulators.digitalocean.routing import find
 from tests.integration.digitalocean.estate import DROPLET, NOW, everything

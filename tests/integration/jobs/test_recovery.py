@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from automation.errors import ConfigurationError, Interrupted, VerificationFailed
-from automation.jobs.bootstrap import advice, warn_of_uncommitted
-from automation.jobs.drill import Expected, drill
-from automation.jobs.evidence import newest, signing_key
-from automation.jobs.site import Site
-from automation.jobs.status import status
+from automation.jobs.delivery.bootstrap import advice, warn_of_uncommitted
+from automation.jobs.recovery.drill import Expected, drill
+from automation.jobs.recovery.evidence import newest, signing_key
+from automation.jobs.status.brief import status
 from automation.journal import Journal
 from automation.recovery import evidence, evidence_report
 from automation.recovery.inventory import Inventory, made_with
 from automation.secret import Secret
+from automation.site import Site
 from tests.integration.s3 import S3
 
 PASSED: dict[str, Any] = {

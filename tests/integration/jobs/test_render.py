@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from automation import environment
 from automation.cli import pull_requests
 from automation.errors import ConfigurationError, DogitopsError, Refused
-from automation.jobs import render
+from automation.jobs.pull_requests import render
 from automation.opentofu.plan import PlanUnreadable
 from automation.workspace import Workspace
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from automation.errors import ConfigurationError, DogitopsError
-from automation.jobs import machines, scaling
-from automation.jobs.machines import Droplet, Machines
-from automation.jobs.scaling import Wanted
-from automation.jobs.site import Site
+from automation.jobs.machines import droplets as machines
+from automation.jobs.machines import scaling
+from automation.jobs.machines.droplets import Droplet, Machines
+from automation.jobs.machines.scaling import Wanted
+from automation.site import Site
 
 
 def test_the_state_is_taken_over_into_etcd_once(tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ import yaml
 
 from automation import age
 from automation.errors import ConfigurationError, DeadlineExceeded, Refused
-from automation.jobs import bootstrap, lasting, secrets
-from automation.jobs.site import Site
+from automation.jobs.delivery import bootstrap, secrets
+from automation.jobs.sites import open_site
+from automation.site import Site, lasting
 from automation.toolchain import install
 from automation.workspace import Workspace
 from tests.integration.jobs.declared import MADE, declare, one
@@ -85,7 +86,7 @@ def test_the_key_is_the_same_after_the_cluster_and_on_every_machine(
     encrypted(site, {"url": VALUE})
     site.delete_cluster(keep_foreign=True)
     monkeypatch.setenv("DOGITOPS_STATE", str(tmp_path_factory.mktemp("another machine")))
-    assert Site("there", workspace=workspace).secrets()[0].data["url"].reveal() == VALUE
+    assert open_site("there", workspace=workspace).secrets()[0].data["url"].reveal() == VALUE
 
 
 def test_a_key_from_a_variable_opens_it_too(
@@ -97,7 +98,7 @@ def test_a_key_from_a_variable_opens_it_too(
     with pytest.raises(ConfigurationError, match=r"SOPS can't open secrets.sops.yaml"):
         site.secrets()
     monkeypatch.setenv("SOPS_AGE_KEY", theirs.reveal())
-    assert Site("there", workspace=workspace).secrets()[0].data["url"].reveal() == VALUE
+    assert open_site("there", workspace=workspace).secrets()[0].data["url"].reveal() == VALUE
 
 
 def test_what_is_no_secret_can_stand_beside_some(workspace: Workspace, facts: dict[str, Any]) -> None:
@@ -303,7 +304,7 @@ def test_rotation_makes_a_new_value_restarts_what_reads_it_and_forgets_the_old_o
     assert sorted(path.name for path in (site.kept / "secrets").glob("app.*")) == ["app.made.password.2"]
     told = yaml.safe_load((site.root / "environment.yaml").read_text())["secrets"][0]["keys"]["password"]
     assert told == {"generate": 24, "generation": 2}
-    assert [row.what for row in secrets.dry_run(Site("there", workspace=workspace))] == ["keep", "keep"]
+    assert [row.what for row in secrets.dry_run(open_site("there", workspace=workspace))] == ["keep", "keep"]
 
 
 def test_the_old_value_is_kept_until_the_workloads_run_with_the_new_one(
@@ -319,7 +320,7 @@ def test_the_old_value_is_kept_until_the_workloads_run_with_the_new_one(
     assert "lower the generations" in (caught.value.hint or "")
     file = site.root / "environment.yaml"
     file.write_text(file.read_text().replace("generation: 2", "generation: 1"))
-    secrets.seed(Site("there", workspace=workspace))
+    secrets.seed(open_site("there", workspace=workspace))
     assert held(api, "made")["password"] == before
 
 

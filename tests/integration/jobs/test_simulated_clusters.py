@@ -10,7 +10,7 @@ import pytest
 from pytest_subprocess import FakeProcess
 
 from automation.clusters.kind import KindProvider
-from automation.jobs.simulated_clusters import KindMaker, _clear
+from automation.jobs.machines.simulated_clusters import KindMaker, _clear
 from automation.simulators.digitalocean.makers import NodeSpec
 
 CLUSTER = "dogitops-doks-1-abcd"

@@ -7,7 +7,8 @@ import yaml
 
 from automation.clusters.existing import ExistingProvider
 from automation.errors import ConfigurationError, Refused
-from automation.jobs.site import Site
+from automation.jobs.sites import open_site
+from automation.site import Site
 from automation.workspace import Workspace
 
 
@@ -29,16 +30,16 @@ def test_an_unknown_provider_is_refused(workspace: Workspace, monkeypatch: pytes
     if how == "variable":
         monkeypatch.setenv("DOGITOPS_PROVIDER", "kindd")
     with pytest.raises(ConfigurationError, match=r"'kindd'\. Did you mean 'kind'\?") as caught:
-        Site("there", provider="kindd" if how == "option" else None, workspace=workspace)
+        open_site("there", provider="kindd" if how == "option" else None, workspace=workspace)
     assert "auto, kind, k3d, existing" in (caught.value.hint or "")
 
 
 def test_a_cluster_stays_with_the_provider_that_made_it(site: Site, workspace: Workspace) -> None:
     (site.kept / "provider").write_text("existing")
     with pytest.raises(ConfigurationError, match="was made by existing, not by kind") as caught:
-        Site("there", provider="kind", workspace=workspace).provider  # noqa: B018
+        open_site("there", provider="kind", workspace=workspace).provider  # noqa: B018
     assert "dogitops destroy there" in (caught.value.hint or "")
-    assert Site("there", provider="auto", workspace=workspace).provider.kind == "existing"
+    assert open_site("there", provider="auto", workspace=workspace).provider.kind == "existing"
 
 
 def test_a_foreign_cluster_is_not_deleted_but_can_be_forgotten(site: Site) -> None:
@@ -76,7 +77,7 @@ def with_secrets(workspace: Workspace, facts: dict[str, Any]) -> Workspace:
 
 def test_secrets_come_from_where_they_are_declared(with_secrets: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_TOKEN", "canary-value-4")
-    token, made, store = Site("there", workspace=with_secrets).secrets()
+    token, made, store = open_site("there", workspace=with_secrets).secrets()
     assert token.data["token"].reveal() == "canary-value-4"
     assert len(made.data["password"].reveal()) == 24
     assert "aws_access_key_id=access-key-3" in store.data["cloud"].reveal()
@@ -85,10 +86,10 @@ def test_secrets_come_from_where_they_are_declared(with_secrets: Workspace, monk
 
 def test_generated_secrets_outlive_the_cluster(with_secrets: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_TOKEN", "canary-value-4")
-    site = Site("there", workspace=with_secrets)
+    site = open_site("there", workspace=with_secrets)
     before = site.secrets()[1].data["password"]
     site.delete_cluster(keep_foreign=True)
-    assert Site("there", workspace=with_secrets).secrets()[1].data["password"] == before
+    assert open_site("there", workspace=with_secrets).secrets()[1].data["password"] == before
     kept = [path for path in (site.kept / "secrets").iterdir() if path.is_file()]
     assert kept
     assert all(path.stat().st_mode & 0o077 == 0 for path in kept)
@@ -98,7 +99,7 @@ def test_a_secret_without_its_variable_is_named(with_secrets: Workspace, monkeyp
     monkeypatch.delenv("A_TOKEN", raising=False)
     told = r"environment.yaml:\d+: a/from-variable token: the variable A_TOKEN is not set"
     with pytest.raises(ConfigurationError, match=told):
-        Site("there", workspace=with_secrets).secrets()
+        open_site("there", workspace=with_secrets).secrets()
 
 
 def test_ending_what_does_not_run_is_no_error(site: Site) -> None:

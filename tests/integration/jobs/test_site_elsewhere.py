@@ -13,11 +13,12 @@ import yaml
 from automation.clusters.base import ClusterSpec
 from automation.digitalocean.doks import DoksProvider
 from automation.errors import ConfigurationError, VerificationFailed
-from automation.jobs.evidence import public_key, signing_key
-from automation.jobs.reap import Reaper, check, reap
-from automation.jobs.site import Site
-from automation.jobs.status import status
+from automation.jobs.infrastructure.reap import Reaper, check, reap
+from automation.jobs.recovery.evidence import public_key, signing_key
+from automation.jobs.sites import open_site
+from automation.jobs.status.brief import status
 from automation.simulators.digitalocean import DigitalOceanSimulator, Limits
+from automation.site import Site
 from automation.workspace import Workspace
 from tests.integration.digitalocean.scripted import account
 
@@ -56,7 +57,7 @@ def changed(workspace: Workspace, facts: dict[str, Any], **parts: dict[str, Any]
     """Return the site with parts of its environment.yaml changed."""
     told = {**facts, **{name: {**facts.get(name, {}), **part} for name, part in parts.items()}}
     (workspace.environments / "there" / "environment.yaml").write_text(yaml.safe_dump(told))
-    return Site("there", workspace=workspace)
+    return open_site("there", workspace=workspace)
 
 
 def hasty(site: Site, sky: DigitalOceanSimulator) -> DoksProvider:
@@ -93,7 +94,7 @@ def test_an_environment_of_this_machine_can_not_be_made_there(workspace: Workspa
     facts["cluster"] = {"provider": "auto", "name": "dogitops-there"}
     changed(workspace, facts)
     with pytest.raises(ConfigurationError, match="does not say where at DigitalOcean") as caught:
-        Site("there", provider="doks", workspace=workspace).provider  # noqa: B018
+        open_site("there", provider="doks", workspace=workspace).provider  # noqa: B018
     assert "'provider: doks'" in (caught.value.hint or "")
 
 
@@ -151,7 +152,7 @@ def test_every_machine_derives_the_same_secrets(
     found = []
     for machine in ("one", "two"):
         monkeypatch.setenv("DOGITOPS_STATE", str(tmp_path_factory.mktemp(machine)))
-        site = Site("there", workspace=workspace)
+        site = open_site("there", workspace=workspace)
         [generated] = site.secrets()
         password = generated.data["password"].reveal()
         assert len(password) == 48
@@ -160,7 +161,7 @@ def test_every_machine_derives_the_same_secrets(
     assert found[0] == found[1]
     assert len(set(found[0])) == 3
     monkeypatch.setenv("DOGITOPS_SECRETS_KEY", KEY[::-1])
-    assert Site("there", workspace=workspace).secrets()[0].data["password"].reveal() != found[0][0]
+    assert open_site("there", workspace=workspace).secrets()[0].data["password"].reveal() != found[0][0]
 
 
 @pytest.mark.parametrize(("value", "told"), [(None, "is not set"), ("short", "has fewer than 32 characters")])
@@ -179,13 +180,13 @@ def test_a_drill_that_nobody_would_believe_is_not_begun(
     workspace: Workspace, facts: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOGITOPS_SECRETS_KEY", KEY)
-    right = signing_key(Site("there", workspace=workspace)).public
+    right = signing_key(open_site("there", workspace=workspace)).public
     site = changed(workspace, facts, drill={"public_key": right})
     assert signing_key(site).public == public_key(site) == right
     monkeypatch.setenv("DOGITOPS_SECRETS_KEY", KEY[::-1])
     with pytest.raises(ConfigurationError, match="would not be believed"):
-        signing_key(Site("there", workspace=workspace))
-    assert public_key(Site("there", workspace=workspace)) == right, "whoever only reads needs no key"
+        signing_key(open_site("there", workspace=workspace))
+    assert public_key(open_site("there", workspace=workspace)) == right, "whoever only reads needs no key"
 
 
 def test_what_a_destroy_left_half_way_is_reaped_by_its_environment_before_it_expires(

@@ -13,13 +13,14 @@ import yaml
 
 from automation.digitalocean import spaces as keys
 from automation.errors import ConfigurationError, DogitopsError
-from automation.jobs import state
-from automation.jobs.reap import Reaper, reap
-from automation.jobs.site import Site
+from automation.jobs.infrastructure import state
+from automation.jobs.infrastructure.reap import Reaper, reap
+from automation.jobs.sites import open_site
 from automation.objectstore import ObjectStore
 from automation.simulators.digitalocean import DigitalOceanSimulator, Fault, Limits, spaces
 from automation.simulators.digitalocean.models.spaces import SpacesKey
 from automation.simulators.digitalocean.spaces import Front, server
+from automation.site import Site
 from automation.toolchain import install
 from automation.workspace import Workspace
 from tests.integration.digitalocean.scripted import account
@@ -58,7 +59,7 @@ def there(
     monkeypatch.setenv("SPACES_ENDPOINT_URL", front.proxy)  # by its address: paths name the buckets
     elsewhere = {**facts, "objectstore": {"endpoint": "https://fra1.digitaloceanspaces.com"}}
     (workspace.environments / "there" / "environment.yaml").write_text(yaml.safe_dump(elsewhere))
-    return Site("there", workspace=workspace)
+    return open_site("there", workspace=workspace)
 
 
 def left(sky: DigitalOceanSimulator) -> dict[str, tuple[tuple[str, str], ...]]:
@@ -104,7 +105,7 @@ def test_earlier_versions_of_the_state_are_kept(there: Site, sky: DigitalOceanSi
 def test_a_second_time_changes_nothing(there: Site, sky: DigitalOceanSimulator) -> None:
     state.init(there)
     key = there.store_key.read_text()
-    done = state.init(Site("there", workspace=there.workspace))
+    done = state.init(open_site("there", workspace=there.workspace))
     assert (done.made, done.key_is) == (False, "kept")
     assert there.store_key.read_text() == key
     assert len(left(sky)) == 1
@@ -114,7 +115,7 @@ def test_a_key_that_was_lost_is_made_again(there: Site, sky: DigitalOceanSimulat
     state.init(there)
     there.store.write(BUCKET, "environment.tfstate", b"kept")
     there.store_key.with_name("secret-key").write_text("something else")
-    again = Site("there", workspace=there.workspace)
+    again = open_site("there", workspace=there.workspace)
     done = state.init(again)
     assert (done.made, done.key_is) == (False, "made")
     found = again.store.read(BUCKET, "environment.tfstate")
@@ -151,7 +152,7 @@ def test_a_store_that_does_not_lock_is_refused(there: Site, front: Front) -> Non
     state.init(there)
     front.conditions = False
     with pytest.raises(ConfigurationError, match="does not lock: two who write at once both succeed"):
-        state.init(Site("there", workspace=there.workspace))
+        state.init(open_site("there", workspace=there.workspace))
 
 
 def test_a_store_that_locks_but_once_is_refused(there: Site, sky: DigitalOceanSimulator, tmp_path: Path) -> None:

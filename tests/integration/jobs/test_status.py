@@ -16,10 +16,10 @@ import yaml
 
 from automation import daemon, objectstore
 from automation.errors import ConfigurationError
-from automation.jobs.site import Site
-from automation.jobs.status_overview import overview, rows
+from automation.jobs.status.overview import overview, rows
 from automation.overview.document import Overview
 from automation.recovery import evidence
+from automation.site import Site
 from automation.toolchain import install
 from automation.workspace import Workspace
 from tests.integration.jobs.looked import COMMIT, drilled, look

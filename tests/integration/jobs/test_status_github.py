@@ -15,11 +15,12 @@ import pytest
 from automation.github import comments, issues
 from automation.github.client import ACTIONS_BOT, GitHub
 from automation.github.transport import Patience
-from automation.jobs.evidence import WORKFLOW as DRILL
-from automation.jobs.evidence import signing_key
-from automation.jobs.site import Site
+from automation.jobs.recovery.evidence import WORKFLOW as DRILL
+from automation.jobs.recovery.evidence import signing_key
+from automation.jobs.sites import open_site
 from automation.secret import Secret
 from automation.simulators.github import GitHubSimulator
+from automation.site import Site
 from automation.workspace import Workspace
 from tests.integration.github.place import EVERYTHING, REPOSITORY, origin
 from tests.integration.jobs.looked import drilled, look
@@ -117,7 +118,7 @@ def test_an_apply_that_was_not_done_is_not_good(
 
 
 def test_a_state_that_was_written_after_the_last_pull_request_is_told(workspace: Workspace, hub: Hub) -> None:
-    site = Site("there", workspace=workspace)
+    site = open_site("there", workspace=workspace)
     site.store.ensure_bucket("dogitops-there-state")
     site.store.write("dogitops-there-state", "environment.tfstate", b"{}")
     hub.hub.advance_clock(-400 * 24 * 3600)

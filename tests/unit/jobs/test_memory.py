@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from automation.errors import ConfigurationError
-from automation.jobs.memory import Component, markdown, mebibytes, owner
+from automation.jobs.delivery.memory import Component, markdown, mebibytes, owner
 
 
 @pytest.mark.parametrize(

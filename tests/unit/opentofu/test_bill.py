@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from automation.errors import ConfigurationError, Refused
-from automation.jobs import cost
+from automation.jobs.infrastructure import cost
 from automation.opentofu import bill as bills
 from automation.opentofu.bill import Beside, Budget, Costs, bill
 from automation.prices import Amount

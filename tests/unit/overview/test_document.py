@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from automation.errors import ConfigurationError
-from automation.jobs.status_recovery import DRILL_LIMIT
+from automation.jobs.status.recovery import DRILL_LIMIT
 from automation.overview import document
 from automation.overview.document import Apply, Cluster, Overview, judged, plain
 from automation.overview.plots import BACKUP_LIMIT

@@ -1,0 +1,1 @@
+"""What clusters run, and its secrets."""

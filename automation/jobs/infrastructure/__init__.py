@@ -1,0 +1,1 @@
+"""What OpenTofu makes: planned, looked at, applied, destroyed."""

@@ -1,0 +1,1 @@
+"""Clusters of single machines: brought up, kept, enlarged."""
