@@ -13,8 +13,8 @@ from typing import Protocol
 
 from automation import markdown
 
-HARD_LIMIT = 65_536  # characters of a comment's body; GitHub answers 422 to more
-LIMIT = 65_000  # what we fill, so that a header of ours fits in front
+# Of the 65,536 characters of a comment's body, above which GitHub answers 422: a header of ours fits in front.
+LIMIT = 65_000
 _JOINT = "\n\n"
 _KINDS = 12  # kinds that are counted by name; the others are counted together
 _LEAST_KINDS = 4

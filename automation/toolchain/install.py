@@ -47,11 +47,6 @@ def module(wanted: str, pinned: str) -> Path:
     return build.module(wanted, wanted, pinned, Installer.default().go)
 
 
-def go_binary() -> Path:
-    """Return a Go that can build every tool: the machine's, else one installed into the cache."""
-    return Installer.default().go.program
-
-
 @dataclass(frozen=True)
 class Installer:
     """A catalogue, and the folder ``home`` in which its tools are kept."""

@@ -180,17 +180,6 @@ class Driver(RunsDriver):
         return after
 
     @operation
-    def delete_branch(self, repository: str, branch: str, login: str | None = None) -> None:
-        """Remove a branch; pull requests from it are closed."""
-        found = self.world.repository(repository)
-        git = self.world.git(found)
-        before = git.branch(branch)
-        git.delete_ref(f"refs/heads/{branch}")
-        deeds.moved(self.world, found, f"refs/heads/{branch}", before, None, login=login or found.owner)
-        for other in self.world.store.state.repositories:
-            deeds.follow(self.world, other)
-
-    @operation
     def open_pull_request(
         self,
         repository: str,
