@@ -8,9 +8,11 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from automation import wait
 from automation.errors import CommandFailed, ConfigurationError, DeadlineExceeded
 from automation.secret import Secret, masked
 
@@ -127,14 +129,25 @@ def _feed(child: subprocess.Popen[bytes], text: str | bytes) -> None:
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """End the child's whole process group: first politely, so that tofu can release its lock."""
+    """End the child's whole process group: first politely, so that tofu can release its lock; then what is left."""
     for sign, patience in ((signal.SIGINT, 20), (signal.SIGTERM, 5), (signal.SIGKILL, 5)):
-        try:
-            os.killpg(child.pid, sign)
-        except ProcessLookupError:
+        if not _signal(child.pid, sign):
             return
         try:
             child.wait(timeout=patience)
         except subprocess.TimeoutExpired:
             continue
-        return
+        break
+    if _signal(child.pid, signal.SIGTERM):  # what a shell started in the background, for example: it ignores SIGINT
+        with suppress(DeadlineExceeded):
+            wait.until(lambda: not _signal(child.pid, 0), "the rest of the group", timeout=5, interval=0.05)
+        _signal(child.pid, signal.SIGKILL)
+
+
+def _signal(group: int, sign: int) -> bool:
+    """Send a signal to a process group; return whether there is any such process."""
+    try:
+        os.killpg(group, sign)
+    except ProcessLookupError:
+        return False
+    return True

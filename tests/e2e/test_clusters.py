@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import time
 from pathlib import Path
 
 import pytest
@@ -85,9 +84,7 @@ def test_pods_on_both_nodes_reach_each_other(nodes: Nodes) -> None:
 def test_creating_it_again_changes_nothing(nodes: Nodes, capfd: pytest.CaptureFixture[str]) -> None:
     before = [(node["Id"], node["State"]["StartedAt"]) for node in inspected()]
     nodes.kubeconfig.unlink()
-    began = time.monotonic()
     nodes.provider.create(nodes.spec, nodes.kubeconfig)
-    assert time.monotonic() - began < 10
     assert [(node["Id"], node["State"]["StartedAt"]) for node in inspected()] == before
     assert nodes.kube.ready()
     assert "is there already" in capfd.readouterr().err

@@ -5,7 +5,6 @@ import socket
 import ssl
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -117,10 +116,8 @@ def test_apply_all_says_what_the_api_said_when_time_is_up(cluster: Cluster) -> N
 def test_apply_all_stops_at_once_at_an_error_that_does_not_pass(cluster: Cluster) -> None:
     cluster.kube.get("v1", "ConfigMap", "warm-up", "n")
     cluster.faults = [Fault(422, "data: Invalid value")]
-    began = time.monotonic()
-    with pytest.raises(KubernetesError, match="422") as caught:
+    with pytest.raises(KubernetesError, match="422") as caught:  # asked again, it would succeed
         cluster.kube.apply_all([config_map("a")], "n", timeout=30)
-    assert time.monotonic() - began < 2
     assert caught.value.hint == "The manifest is wrong: correct the field named above."
 
 
@@ -173,12 +170,13 @@ def test_a_certificate_of_another_cluster_is_not_tried_again(cluster: Cluster, t
     )  # fmt: skip
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
+    greeted: list[str | None] = []
+    context.sni_callback = lambda _socket, name, _context: greeted.append(name)
     cluster.socket = context.wrap_socket(cluster.socket, server_side=True)
     cluster.write_kubeconfig("https")
-    began = time.monotonic()
     with pytest.raises(KubernetesError, match="certificate"):
         cluster.kube.list("v1", "Pod")
-    assert time.monotonic() - began < 5
+    assert len(greeted) == 1
 
 
 def test_a_connection_cut_in_the_handshake_may_pass(cluster: Cluster) -> None:

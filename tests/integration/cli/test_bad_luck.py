@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -90,12 +89,10 @@ def test_a_missing_docker_for_a_user_who_is_not_root(place: Place, bare_path: st
 
 
 def test_an_s3_server_that_is_down(place: Place) -> None:
-    began = time.monotonic()
     done = place.run("plan", "there")
     assert done.code == 1
     assert "The S3 server http://127.0.0.1:9 can't be reached" in done.told
     assert "what to do:" in done.told
-    assert time.monotonic() - began < 20
 
 
 def test_a_secret_never_shows_in_an_error(place: Place) -> None:

@@ -6,7 +6,6 @@ import base64
 import json
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -128,10 +127,8 @@ def test_a_command_without_a_value_is_refused_with_its_place_and_not_its_output(
 ) -> None:
     site = declare(workspace, facts)
     site = declare(workspace, facts, one(command=program(site, script), seconds=1))
-    began = time.monotonic()
     with pytest.raises(ConfigurationError, match=r"environments/there/environment.yaml:\d+: app/database") as caught:
         site.secrets()
-    assert time.monotonic() - began < 20
     assert told in caught.value.message
     assert VALUE not in f"{caught.value.message}{caught.value.hint}"
 
