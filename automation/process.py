@@ -52,7 +52,7 @@ def run(
     ``env`` but never in ``argv``, where every user of the machine could read it.
 
     Raises CommandFailed (unless ``check`` is false), DeadlineExceeded, ConfigurationError when the program
-    does not exist.
+    does not exist; and what ``on_line`` raised, once the program has ended.
     """
     words = [str(word) for word in argv if _is_public(word)]
     try:
@@ -73,8 +73,9 @@ def run(
         raise ConfigurationError(f"{words[0]} may not be run: {error.strerror}.", hint=hint) from error
     deadline = time.monotonic() + timeout
     collected: dict[str, list[str]] = {"stdout": [], "stderr": []}
+    untold: list[BaseException] = []
     threads = [
-        threading.Thread(target=_collect, args=(child, name, collected[name], on_line), daemon=True)
+        threading.Thread(target=_collect, args=(child, name, collected[name], on_line, untold), daemon=True)
         for name in collected
     ]
     for thread in threads:
@@ -91,6 +92,8 @@ def run(
         raise
     for thread in threads:
         thread.join(timeout=5)
+    if untold:
+        raise untold[0]
     done = Completed(tuple(words), returncode, "".join(collected["stdout"]), "".join(collected["stderr"]))
     if check and returncode != 0:
         raise CommandFailed([masked(word) for word in words], returncode, done.text, hint=hint)
@@ -109,13 +112,23 @@ def _is_public(word: object) -> bool:
     return True
 
 
-def _collect(child: subprocess.Popen[bytes], name: str, into: list[str], on_line: Callable[[str], None] | None) -> None:
+def _collect(
+    child: subprocess.Popen[bytes],
+    name: str,
+    into: list[str],
+    on_line: Callable[[str], None] | None,
+    untold: list[BaseException],
+) -> None:
+    """Read a stream to its end, whatever becomes of who is told: a program whose output nobody reads stands still."""
     stream = getattr(child, name)
     for raw in iter(stream.readline, b""):
         line = raw.decode(errors="replace")
         into.append(line)
-        if on_line is not None:
-            on_line(masked(line.rstrip("\n")))
+        if on_line is not None and not untold:
+            try:
+                on_line(masked(line.rstrip("\n")))
+            except BaseException as error:  # noqa: BLE001 - it is raised where the program was run
+                untold.append(error)
     stream.close()
 
 

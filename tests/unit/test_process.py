@@ -61,6 +61,18 @@ def test_a_missing_program_says_so() -> None:
     assert "doctor" in (caught.value.hint or "")
 
 
+def test_a_program_ends_in_order_though_nobody_can_be_told_what_it_says(tmp_path: Path) -> None:
+    """As 'dogitops apply ENV 2>&1 | head -1' would have it: more output than a pipe holds, and nobody to show it to."""
+    end = tmp_path / "end"
+
+    def closed(_line: str) -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        run(["sh", "-c", f"seq 200000; echo done >{end}"], on_line=closed, timeout=30)
+    assert end.read_text() == "done\n"
+
+
 def test_past_the_timeout_the_whole_group_is_ended(tmp_path: Path) -> None:
     """A shell's background job ignores SIGINT, so that it outlives the shell that was ended politely."""
     pid_file = tmp_path / "pid"
