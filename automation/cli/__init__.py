@@ -71,7 +71,9 @@ app.add_typer(simulate.app, name="simulate", rich_help_panel="Machine")
 
 def main() -> None:
     """Run the command line; every error ends here, with its text, its advice and its exit code."""
-    signal.signal(signal.SIGTERM, _on_terminate)
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(sign) is not signal.SIG_IGN:  # as of a job that a shell put into the background
+            signal.signal(sign, _interrupted)
     code = _ended()
     try:
         sys.stdout.flush()  # what can't be written is told now, not by Python after our end
@@ -114,5 +116,10 @@ def _not_written(error: OSError) -> int:
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
-def _on_terminate(_signal: int, _frame: FrameType | None) -> None:
+def _interrupted(_signal: int, _frame: FrameType | None) -> None:
+    """End in order, once: a cancelled job of Actions gets SIGTERM 7.5 s after SIGINT, while tofu gives its lock back.
+
+    See https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-cancellation.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: None)  # and not SIG_IGN, which what we still start would inherit
     raise KeyboardInterrupt

@@ -146,6 +146,24 @@ class Running:
         self._reader.join(timeout=10)
         return self.outcome
 
+    def cancel(self, work: str) -> Outcome:
+        """Cancel as GitHub's runner does: the process of the step, and that alone, gets SIGINT, then SIGTERM.
+
+        ``work`` stands on the command line of what the step runs. What is not at its end 10 seconds later is killed.
+        """
+        (step,) = [
+            pid for pid in children(self._child.pid) if any(work in words(each) for each in (pid, *descendants(pid)))
+        ]
+        for sign, patience in ((signal.SIGINT, 7.5), (signal.SIGTERM, 2.5)):
+            _signal(step, sign)
+            try:
+                self.outcome.code = self._child.wait(timeout=patience)
+            except subprocess.TimeoutExpired:
+                continue
+            self._reader.join(timeout=10)
+            return self.outcome
+        return self.kill()
+
     def kill(self) -> Outcome:
         """Take the runner's power away: act and everything that it started is killed at once."""
         pids = [self._child.pid, *descendants(self._child.pid)]
@@ -298,8 +316,20 @@ def granted(workflow: str) -> dict[str, str]:
     return told
 
 
-def descendants(pid: int) -> list[int]:
-    """Return the processes that a process started, and those that they started, whatever group they are in."""
+def words(pid: int) -> str:
+    """Return the command line of a process."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:  # it ended meanwhile
+        return ""
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that a process started."""
+    return _families().get(pid, [])
+
+
+def _families() -> dict[int, list[int]]:
     parents: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -308,6 +338,12 @@ def descendants(pid: int) -> list[int]:
             except (OSError, ValueError, IndexError):  # it ended meanwhile
                 continue
             parents.setdefault(parent, []).append(int(entry.name))
+    return parents
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the processes that a process started, and those that they started, whatever group they are in."""
+    parents = _families()
     found, left = [], [pid]
     while left:
         children = parents.get(left.pop(), [])

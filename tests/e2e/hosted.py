@@ -149,6 +149,12 @@ class Hosted:
         self.hub.finish_run(self.name, ran.number, "failure")
         return ran
 
+    def cancel(self, ran: Ran, work: str) -> Ran:
+        """Cancel a run, as the button does."""
+        ran.running.cancel(work)
+        self.hub.finish_run(self.name, ran.number, "cancelled")
+        return ran
+
     def again(self, ran: Ran) -> Ran:
         """Run all jobs of a run again, as the button does: the same event and commit, the next attempt."""
         return self.finish(self.start(ran.call, number=ran.number, attempt=ran.attempt + 1))

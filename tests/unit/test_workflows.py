@@ -44,6 +44,12 @@ class Job:
         return yaml.safe_dump(self.told)
 
     @property
+    def ours(self) -> list[str]:
+        """What the steps run that run commands of ours."""
+        runs = [step.get("run", "").strip() for step in self.told.get("steps", [])]
+        return [run for run in runs if "scripts/dogitops " in run]
+
+    @property
     def events(self) -> set[str]:
         return set(self.workflow[True])  # YAML 1.1 reads the key "on" as true
 
@@ -67,10 +73,10 @@ def jobs() -> list[Job]:
 JOBS = jobs()
 COMMANDS = sorted(
     {
-        (file.name, line.strip())
+        (file.name, line.strip().removeprefix("exec "))
         for file in ALL
         for line in file.read_text().replace("run: ", "\n").splitlines()
-        if line.strip().startswith("scripts/dogitops ")
+        if line.strip().removeprefix("exec ").startswith("scripts/dogitops ")
     }
 )
 
@@ -90,6 +96,18 @@ def test_secrets_are_those_of_an_environment_and_no_fork_gets_them(job: Job) -> 
     if "pull_request" in job.events:
         assert name.endswith("-plan"), "code of a pull request may not hold the keys that change infrastructure"
         assert any(OURS in one.told.get("if", "") for one in job.needed())
+
+
+@pytest.mark.parametrize("job", [job for job in JOBS if job.ours], ids=str)
+def test_who_cancels_a_job_reaches_the_command_and_not_only_its_shell(job: Job) -> None:
+    """A runner's signals go to the step's own process, and a shell passes none on: tofu would be killed as it works.
+
+    Only what reads, or is about to be cleaned up, may be one of several lines.
+    """
+    for text in job.ours:
+        alone = text.startswith("exec scripts/dogitops ") and "\n" not in text
+        words = {line.split()[1] for line in text.splitlines() if line.strip().startswith("scripts/dogitops ")}
+        assert alone or words <= {"changed", "status", "reap"}, text
 
 
 def test_there_are_jobs_with_secrets() -> None:

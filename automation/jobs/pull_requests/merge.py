@@ -63,8 +63,16 @@ def apply_merged(place: Place, *, digest: str = "") -> Applied:
     Raises Refused where there is no envelope that may be applied, or when the plan made now differs from the one
     that people read: the difference, and a new plan to agree to, are on the pull request then.
     """
-    site, head = place.site, repository.head(place.site.workspace.root)
     place.set_status("pending", "being applied")
+    try:
+        return _apply_merged(place, digest)
+    except KeyboardInterrupt:  # a cancelled job: the runner leaves it seconds
+        place.set_status("failure", "cancelled while it was applied: run it again to see what is left")
+        raise
+
+
+def _apply_merged(place: Place, digest: str) -> Applied:
+    site, head = place.site, repository.head(place.site.workspace.root)
     try:
         place.locks.acquire(site.name, place.holder)
         with report.phase(f"Finding the plan of {site.name} for #{place.pull.number}"):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from automation import wait
+from tests.e2e.hosted import Ran
 from tests.e2e.pulls import FOLDER, NAME, Project, without_database
 
 pytestmark = pytest.mark.e2e
@@ -128,9 +129,8 @@ def test_drift_opens_an_issue_updates_it_and_closes_it(project: Project) -> None
     assert [closed for closed, _, _ in hosted.issues("closed")] == [number]
 
 
-def test_an_apply_that_is_killed_half_way_is_finished_by_running_it_again(project: Project, tmp_path: Path) -> None:
-    hosted = project.hosted
-    flag = tmp_path / "flag"
+def slow_apply(project: Project, flag: Path) -> tuple[int, Ran]:
+    """Merge a change whose apply waits for the file ``flag.go``; return its number and the run that is at work."""
     slow = f"""
 resource "terraform_data" "slow" {{
   input = "slow"
@@ -140,12 +140,38 @@ resource "terraform_data" "slow" {{
   }}
 }}
 """
+    hosted = project.hosted
     number = project.propose("slow", project.main.replace('"hello"', '"good morning"') + slow)
     assert project.one().code == 0
     hosted.hub.merge(NAME, number, login="ada")
     (call,) = [call for call in hosted.called() if call.path == APPLY]
     ran = hosted.start(call)
     wait.until(flag.exists, "the apply to be at work", timeout=120, interval=0.1)
+    return number, ran
+
+
+def test_a_cancelled_apply_gives_the_states_lock_back_and_says_so(project: Project, tmp_path: Path) -> None:
+    hosted, flag = project.hosted, tmp_path / "flag"
+    number, ran = slow_apply(project, flag)
+    hosted.cancel(ran, "-m automation apply")
+    assert ran.outcome.exit_code("apply", environment="sandbox") == 130, ran.outcome.told
+    assert project.inputs()["greeting"] == "good morning", "what was made must be in the state"
+    assert [name for name in project.objects() if name.endswith(".tflock")] == []
+    assert project.status(number) == "failure"
+
+    flag.with_name("flag.go").touch()
+    outcome = hosted.again(ran).outcome
+    assert "is stale (the state has changed since" in outcome.text
+    offered, rest = project.apply_comment(number)
+    assert "terraform_data.slow" in rest
+    project.comment(number, f"/dogitops apply sandbox {offered['digest'][:12]}", "grace")
+    assert project.one().code == 0
+    assert project.inputs()["slow"] == "slow"
+
+
+def test_an_apply_that_is_killed_half_way_is_finished_by_running_it_again(project: Project, tmp_path: Path) -> None:
+    hosted, flag = project.hosted, tmp_path / "flag"
+    _, ran = slow_apply(project, flag)
     hosted.kill(ran)
     assert "slow" not in project.inputs()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from automation import wait
 from automation.recovery import evidence, evidence_report
 from tests.integration.cli.conftest import Place
 
@@ -206,6 +207,36 @@ def test_an_interruption_says_so_and_exits_with_130(place: Place, sign: int) -> 
     assert "error: Interrupted." in told
     assert "Run the same command again" in " ".join(told.split())
     assert "Traceback" not in told
+
+
+SLOW_TO_END = """\
+import sys
+from automation import cli, process
+
+@cli.app.command()
+def work() -> None:
+    process.run(["sh", "-c", "trap 'sleep 1; touch released; exit' INT; touch works; while :; do sleep 0.1; done"])
+
+sys.argv = ["dogitops", "work"]
+cli.main()
+"""
+
+
+def test_a_cancelled_job_ends_once_what_it_runs_has_ended(tmp_path: Path) -> None:
+    """GitHub's runner sends SIGINT, and SIGTERM while tofu may still be giving its lock back."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", SLOW_TO_END],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": ":".join(sys.path)}, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    wait.until((tmp_path / "works").exists, "the work to begin", timeout=60, interval=0.05)
+    child.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        child.wait(timeout=0.3)
+    child.send_signal(signal.SIGTERM)
+    _, told = child.communicate(timeout=60)
+    assert (tmp_path / "released").exists(), "it did not wait for what it runs"
+    assert child.returncode == 130
+    assert "error: Interrupted." in told
 
 
 @pytest.mark.parametrize("width", ["30", "60", "200"])
