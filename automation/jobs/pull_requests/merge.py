@@ -63,12 +63,8 @@ def apply_merged(place: Place, *, digest: str = "") -> Applied:
     Raises Refused where there is no envelope that may be applied, or when the plan made now differs from the one
     that people read: the difference, and a new plan to agree to, are on the pull request then.
     """
-    place.set_status("pending", "being applied")
-    try:
+    with place.at_work("being applied", "cancelled while it was applied: run it again to see what is left"):
         return _apply_merged(place, digest)
-    except KeyboardInterrupt:  # a cancelled job: the runner leaves it seconds
-        place.set_status("failure", "cancelled while it was applied: run it again to see what is left")
-        raise
 
 
 def _apply_merged(place: Place, digest: str) -> Applied:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -104,6 +105,16 @@ class Place:
         github.set_status(sha, f"{STATUS}/{self.site.name}", state, description, self.event.run.url)
         aggregate(github, sha, self.event.run.url)
 
+    @contextmanager
+    def at_work(self, doing: str, cancelled: str) -> Iterator[None]:
+        """Set the status to pending; to failed, where the run is cancelled meanwhile and has but seconds to say so."""
+        self.set_status("pending", doing)
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.set_status("failure", cancelled)
+            raise
+
     def acknowledged(self, reviewed: Review) -> Review:
         """Return the review with the acknowledgement that a maintainer gave for its digest, if any."""
         if not reviewed.findings:
@@ -172,8 +183,12 @@ def propose(place: Place) -> Review:
     The comment comes before the envelope: what nobody could read can't be applied.
     Raises LockHeld while another pull request holds the environment; every failure is told on the pull request too.
     """
+    with place.at_work("being planned", "cancelled while it was planned: run it again"):
+        return _propose(place)
+
+
+def _propose(place: Place) -> Review:
     site = place.site
-    place.set_status("pending", "being planned")
     try:
         with report.phase(f"Locking {site.name}"):
             place.locks.acquire(site.name, place.holder)
