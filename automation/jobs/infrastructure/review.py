@@ -8,6 +8,7 @@ from typing import Any
 
 from automation.environment import Guards
 from automation.opentofu import canonical, cost, guard, policy
+from automation.opentofu.judgement import Judged
 from automation.opentofu.plan import Plan
 from automation.opentofu.policy import PolicyResult
 from automation.site import Site
@@ -15,7 +16,7 @@ from automation.toolchain import install
 
 
 @dataclass(frozen=True)
-class Review:
+class Review(Judged):
     """A plan with its canonical digest, the guard's findings, and the results of the policies.
 
     ``acknowledged_by`` names the maintainer who acknowledged the findings for this very digest.
@@ -26,16 +27,6 @@ class Review:
     findings: tuple[guard.Finding, ...]
     policy: tuple[PolicyResult, ...]
     acknowledged_by: str | None = None
-
-    @property
-    def broken(self) -> tuple[PolicyResult, ...]:
-        """The policies that the plan breaks, warnings left out."""
-        return tuple(result for result in self.policy if result.severity == "failure")
-
-    @property
-    def refused(self) -> bool:
-        """Whether the plan may not be applied as things stand."""
-        return bool(self.broken) or bool(self.findings and not self.acknowledged_by)
 
     @property
     def cost(self) -> cost.Difference:

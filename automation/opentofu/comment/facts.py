@@ -15,6 +15,7 @@ from automation.opentofu import cost
 from automation.opentofu.comment.addresses import type_of
 from automation.opentofu.comment.price import money
 from automation.opentofu.guard import Finding
+from automation.opentofu.judgement import Judged
 from automation.opentofu.plan import Check, Plan
 from automation.opentofu.policy import PolicyResult
 
@@ -34,7 +35,7 @@ _RUN = re.compile(r"(https://[^/\s]+/[\w.-]+/[\w.-]+|http://[^/\s]+/[\w.-]+/[\w.
 
 
 @dataclass(frozen=True)
-class Facts:
+class Facts(Judged):
     """What a comment says beside the plan: where it was made, what was found, and until when it may be applied.
 
     ``digest`` is the plan's canonical digest (hex), ``run_url`` the run that made it. ``notes`` are sentences.
@@ -50,16 +51,6 @@ class Facts:
     cost: cost.Difference | None = None
     notes: tuple[str, ...] = ()
     expires: datetime | None = None
-
-    @property
-    def broken(self) -> tuple[PolicyResult, ...]:
-        """The policies that the plan breaks, warnings left out."""
-        return tuple(result for result in self.policy if result.severity == "failure")
-
-    @property
-    def refused(self) -> bool:
-        """Whether the plan may not be applied as things stand."""
-        return bool(self.broken) or bool(self.findings and not self.acknowledged_by)
 
 
 def headline(plan: Plan, facts: Facts, what: str = "") -> str:

@@ -6,13 +6,13 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from automation import wait
 from automation.errors import CommandFailed, ConfigurationError, DogitopsError
 from automation.recovery import ledger, writes
 from automation.recovery.ledger import Ledger, Store
@@ -33,7 +33,7 @@ class Pod:
 
 
 @pytest.fixture(params=["stand-in", "redis"])
-def pod(request: pytest.FixtureRequest, cluster: Cluster, tmp_path: Path) -> Iterator[Pod]:  # noqa: C901 - two servers
+def pod(request: pytest.FixtureRequest, cluster: Cluster, tmp_path: Path) -> Iterator[Pod]:
     folder, programs = tmp_path / "data", tmp_path / "bin"
     folder.mkdir()
     programs.mkdir()
@@ -58,9 +58,7 @@ def pod(request: pytest.FixtureRequest, cluster: Cluster, tmp_path: Path) -> Ite
         argv = [server, "--port", "0", "--unixsocket", str(socket), "--dir", str(tmp_path), "--save", ""]
         running = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
         wrapper.write_text(f'#!/bin/sh\nexec {client} -s {socket} "$@"\n')
-        deadline = time.monotonic() + 10
-        while not socket.exists() and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait.until(socket.exists, "redis-server to begin", timeout=30, interval=0.01)
 
         def write(entries: list[tuple[int, int, int]]) -> None:
             subprocess.run([client, "-s", socket, "DEL", "writer:log"], check=True, capture_output=True)
